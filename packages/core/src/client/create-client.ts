@@ -1,0 +1,140 @@
+/// <reference lib="esnext.disposable" />
+
+import type { HandlerContext } from '../attempt/handler.js'
+import type { Driver, SqlExecutor } from '../driver.js'
+import { configurationInvalid, errorText } from '../errors.js'
+import type { JsonValue } from '../json.js'
+import type { Lease, Message, MessageRef } from '../message.js'
+import { type ClientOptions, resolveClientOptions } from '../options.js'
+import { Knowledge, Session } from '../session.js'
+import { notify } from '../statements/enqueue.js'
+import { ClientContext, type Shared } from './context.js'
+import { DeadLetterAdmin } from './dead-letters.js'
+import { Enqueuer } from './enqueuer.js'
+import { Leases } from './leases.js'
+import { NotifyThrottle } from './notify-throttle.js'
+import type { DequeueOptions, EnqueueOptions, EnqueueResult, PgmqClient } from './pgmq-client.js'
+import { type ProcessOptions, processWithRetry } from './process-with-retry.js'
+import { QueueAdmin } from './queue-admin.js'
+
+/** How a worker reaches what is behind a client, also one that another copy of this library made. */
+const CONTEXT = Symbol.for('@pgmq/client-context')
+
+/**
+ * A client on a driver. Opens nothing until the first call. Adapters wrap this; call it yourself to bring your own driver.
+ *
+ * @throws CONFIGURATION_INVALID
+ */
+export function createClient<Connection = never>(
+  driver: Driver<Connection>,
+  options: ClientOptions = {},
+): PgmqClient<Connection> {
+  const resolved = resolveClientOptions(options)
+  const knowledge = new Knowledge(resolved.preparedStatements, resolved.logger)
+  const pool = new Session(driver.executor, knowledge)
+  const throttle = new NotifyThrottle((channel) =>
+    pool.query(notify(channel), { verb: 'notify', grants: '' }).catch(() => undefined),
+  )
+  const shared: Shared = { driver: driver as Driver, options: resolved, knowledge, throttle, closed: false }
+  return new Client(new ClientContext(shared, driver.executor))
+}
+
+/** @throws CONFIGURATION_INVALID for anything that `createClient` did not make */
+export function contextOf(client: PgmqClient): ClientContext {
+  const context = (client as { [CONTEXT]?: ClientContext } | undefined)?.[CONTEXT]
+  if (!context) throw configurationInvalid('client', 'client is none that createClient made')
+  return context
+}
+
+/** An executor of the caller's, or the driver's own kind of connection. @throws CONFIGURATION_INVALID */
+export function executorOf(shared: Shared, connection: unknown): SqlExecutor {
+  if (isExecutor(connection)) return connection
+  try {
+    const executor = shared.driver.executorFor?.(connection as never)
+    if (executor) return executor
+  } catch (error) {
+    throw configurationInvalid('connection', `cannot join this connection: ${errorText(error)}`)
+  }
+  throw configurationInvalid(
+    'connection',
+    'cannot join this connection: the driver knows no connection of its own kind. Pass an SqlExecutor',
+  )
+}
+
+function isExecutor(connection: unknown): connection is SqlExecutor {
+  const { scope, query } = (connection ?? {}) as Partial<SqlExecutor>
+  return typeof query === 'function' && (scope === 'connection' || scope === 'pool')
+}
+
+class Client<Connection> implements PgmqClient<Connection> {
+  readonly queues: QueueAdmin
+  readonly deadLetters: DeadLetterAdmin
+  readonly [CONTEXT]: ClientContext
+  readonly #context: ClientContext
+  readonly #enqueuer: Enqueuer
+  readonly #leases: Leases
+
+  constructor(context: ClientContext) {
+    this[CONTEXT] = this.#context = context
+    this.#enqueuer = new Enqueuer(context)
+    this.#leases = new Leases(context)
+    this.queues = new QueueAdmin(context)
+    this.deadLetters = new DeadLetterAdmin(context)
+  }
+
+  enqueue(...args: Parameters<Enqueuer['one']>): Promise<EnqueueResult<never>> {
+    return this.#enqueuer.one(...args) as Promise<EnqueueResult<never>>
+  }
+  enqueueMany(...args: Parameters<Enqueuer['many']>): Promise<readonly EnqueueResult<never>[]> {
+    return this.#enqueuer.many(...args) as Promise<readonly EnqueueResult<never>[]>
+  }
+  enqueueStream(...args: Parameters<Enqueuer['stream']>): AsyncIterable<readonly EnqueueResult<never>[]> {
+    return this.#enqueuer.stream(...args) as AsyncIterable<readonly EnqueueResult<never>[]>
+  }
+  with(connection: Connection | SqlExecutor): PgmqClient<Connection> {
+    return new Client(new ClientContext(this.#context.shared, executorOf(this.#context.shared, connection)))
+  }
+
+  async dequeue(queue: string, options?: DequeueOptions): Promise<Message | null> {
+    return (await this.#leases.take(queue, 1, options))[0] ?? null
+  }
+  dequeueMany(queue: string, options: DequeueOptions & { readonly limit: number }): Promise<readonly Message[]> {
+    return this.#leases.take(queue, options.limit, options)
+  }
+  async archive(message: Lease | MessageRef): Promise<boolean> {
+    return (await this.#leases.archive([message])).length > 0
+  }
+  async delete(message: Lease | MessageRef): Promise<boolean> {
+    return (await this.#leases.remove([message])).length > 0
+  }
+  setVisibility(message: Lease | MessageRef, seconds: number): Promise<boolean> {
+    return this.#leases.setVisibility(message, seconds)
+  }
+  archiveMany(messages: readonly (Lease | MessageRef)[]): Promise<readonly MessageRef[]> {
+    return this.#leases.archive(messages)
+  }
+  deleteMany(messages: readonly (Lease | MessageRef)[]): Promise<readonly MessageRef[]> {
+    return this.#leases.remove(messages)
+  }
+  processWithRetry<R>(
+    message: Message,
+    processor: (body: JsonValue, context: HandlerContext<Connection>) => R | Promise<R>,
+    options?: ProcessOptions,
+  ): Promise<R | null> {
+    return processWithRetry(this, this.#context, message, processor, options)
+  }
+
+  async close(): Promise<void> {
+    const { shared } = this.#context
+    if (shared.closed || !this.#context.pooled) return
+    shared.closed = true
+    await this.#enqueuer.settled()
+    await shared.throttle.flush()
+    await shared.driver.close?.()
+  }
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+}
+
+export type { EnqueueOptions }

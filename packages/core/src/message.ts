@@ -1,0 +1,89 @@
+import type { SqlRow } from './driver.js'
+import { configurationInvalid } from './errors.js'
+import { isJsonObject, type JsonObject, type JsonValue, parseJson } from './json.js'
+
+/** What names a message: ids count per queue, so an id alone names nothing. Plain data, safe in JSON; `queue` is without the prefix. */
+export interface MessageRef<Output = unknown> {
+  readonly queue: string
+  readonly id: string
+  /** A type only; never present at run time. */
+  readonly '~output'?: Output
+}
+
+/** The right to finish a message. With its `receipt` an acknowledgement is fenced; without it, it is an operator's. */
+export interface Lease extends MessageRef {
+  /** Opaque. Dead as soon as the message is retried, released, finished, or leased by another. */
+  readonly receipt: string
+}
+
+export interface Message extends Lease {
+  readonly body: JsonValue
+  /** Empty where the message has none, or none that are an object. */
+  readonly headers: JsonObject
+  /** Deliveries so far, this one included. */
+  readonly readCount: number
+  readonly enqueuedAt: Date
+  /** When it was to become visible, before this lease. */
+  readonly dueAt: Date
+}
+
+/** What the fence compares: the read count, and the time of the lease (or, before pgmq 1.10, of the insert) in microseconds. */
+export interface Fence {
+  readonly id: string
+  readonly readCount: string
+  readonly stamp: string
+}
+
+const ID = /^[0-9]{1,19}$/
+const RECEIPT = /^([0-9]{1,10})-(-?[0-9]{1,20})$/
+
+export function makeReceipt(readCount: string, stamp: string): string {
+  return `${readCount}-${stamp}`
+}
+
+/** @throws CONFIGURATION_INVALID when the id or the receipt is none */
+export function fenceOf(lease: Lease): Fence {
+  const match = typeof lease.receipt === 'string' ? RECEIPT.exec(lease.receipt) : null
+  if (!match) {
+    const given = JSON.stringify(lease.receipt) ?? 'undefined'
+    throw configurationInvalid(
+      'receipt',
+      `receipt ${given} of message ${lease.id} is none that this library made. Pass the message as it was leased, or leave "receipt" out to act as an operator`,
+    )
+  }
+  return { id: checkedId(lease.id), readCount: match[1] as string, stamp: match[2] as string }
+}
+
+/** @throws CONFIGURATION_INVALID when it is no message id */
+export function checkedId(id: string): string {
+  if (typeof id === 'string' && ID.test(id)) return id
+  throw configurationInvalid(
+    'id',
+    `message id ${JSON.stringify(id)} is invalid: ids are texts of digits, as "enqueue" returns them`,
+  )
+}
+
+/** A message as it lies in its queue or archive, looked at without a lease. */
+export type StoredMessage = Omit<Message, 'receipt'>
+
+/** JSON texts are parsed row by row: one bad row never loses a batch. Times are microseconds since 1970. */
+export function decodeStored(queue: string, row: SqlRow): StoredMessage {
+  const headers = row.headers ? parseJson(row.headers) : undefined
+  return {
+    queue,
+    id: row.id as string,
+    body: row.body ? (parseJson(row.body) ?? null) : null,
+    headers: isJsonObject(headers) ? headers : {},
+    readCount: Number(row.rc),
+    enqueuedAt: fromMicroseconds(row.enqueued as string),
+    dueAt: fromMicroseconds(row.due as string),
+  }
+}
+
+export function fromMicroseconds(us: string): Date {
+  return new Date(Number(us) / 1000)
+}
+
+export function toMicroseconds(date: Date): string {
+  return String(date.getTime() * 1000)
+}

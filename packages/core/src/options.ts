@@ -1,0 +1,140 @@
+import type { EnqueueMiddleware } from './client/middleware.js'
+import { configurationInvalid } from './errors.js'
+import type { Logger } from './logger.js'
+import { type ResolvedRetryPolicy, type RetryPolicy, resolveRetry } from './retry/policy.js'
+
+/** Every number that has a default, in one table. Batch, flush and prefetch bounds as they were measured. */
+export const DEFAULTS = {
+  visibilitySeconds: 30,
+  concurrency: 16,
+  timeoutSeconds: 900,
+  crashLimit: 3,
+  unknownTaskSeconds: 900,
+  pollIntervalMs: 1_000,
+  graceSeconds: 20,
+  /** After the grace: handlers' signals have aborted, and this is what is left to them. */
+  abortSeconds: 5,
+  /** How long a slot waits for a handler that ran out of time before it counts as a stray. */
+  straySeconds: 5,
+  /** Messages a lease, and a settle, takes at the most. */
+  batchSize: 500,
+  /** Finished deliveries are gathered for so long before they are settled together. */
+  flushMs: 3,
+  /** Leased ahead of free slots: so much work, but no more than so many bytes of bodies. */
+  prefetchMs: 40,
+  prefetchBytes: 16_777_216,
+  enqueueManyJobs: 50_000,
+  enqueueManyBytes: 67_108_864,
+  streamChunkSize: 1_000,
+  /** Concurrent `enqueue` calls share a statement of at most so many jobs and bytes. */
+  sharedJobs: 1_000,
+  sharedBytes: 1_048_576,
+  notifyThrottleMs: 20,
+  /** A queue that a caller's transaction misses is created beside it, within so long. */
+  createBesideMs: 2_000,
+  /** Output of a handler kept with the archived message. */
+  outputBytes: 65_536,
+  /** Error text kept with a dead letter. */
+  errorBytes: 4_096,
+  /** A message whose dead letter could not be written waits so long. */
+  parkSeconds: 300,
+} as const
+
+export interface ClientOptions {
+  /** `unison` makes `unison_user_tasks` of `user_tasks`. Counts in the 43 characters of a name. */
+  readonly queuePrefix?: string
+  /**
+   * How long a lease lasts, unless it is extended.
+   *
+   * @defaultValue 30
+   */
+  readonly visibilitySeconds?: number
+  readonly retry?: RetryPolicy
+  /**
+   * For enqueueing; switched off by itself, with one warning, behind a pooler in transaction mode.
+   *
+   * @defaultValue true
+   */
+  readonly preparedStatements?: boolean
+  /**
+   * `false`: enqueueing into a queue that is not there is QUEUE_NOT_FOUND.
+   *
+   * @defaultValue true
+   */
+  readonly createQueues?: boolean
+  /**
+   * Wake workers at once by NOTIFY; without it they find a job within their poll.
+   *
+   * @defaultValue true
+   */
+  readonly notify?: boolean
+  /** Silent without one. */
+  readonly logger?: Logger
+  /** Around every enqueue, the first outermost. */
+  readonly middleware?: readonly EnqueueMiddleware[]
+}
+
+export interface ResolvedClientOptions {
+  readonly queuePrefix: string | undefined
+  readonly visibilitySeconds: number
+  readonly retry: ResolvedRetryPolicy
+  readonly preparedStatements: boolean
+  readonly createQueues: boolean
+  readonly notify: boolean
+  readonly logger: Logger | undefined
+  readonly middleware: readonly EnqueueMiddleware[]
+}
+
+/** @throws CONFIGURATION_INVALID naming the field */
+export function resolveClientOptions(options: ClientOptions): ResolvedClientOptions {
+  const { queuePrefix, visibilitySeconds = DEFAULTS.visibilitySeconds, retry } = options
+  if (queuePrefix !== undefined && !/^[a-z][a-z0-9_]*$/.test(queuePrefix)) {
+    throw configurationInvalid(
+      'queuePrefix',
+      `queuePrefix ${JSON.stringify(queuePrefix)} is invalid: use lower case letters, digits and _`,
+    )
+  }
+  positive('visibilitySeconds', visibilitySeconds)
+  checkRetry(retry)
+  return {
+    queuePrefix,
+    visibilitySeconds,
+    retry: resolveRetry(retry),
+    preparedStatements: options.preparedStatements ?? true,
+    createQueues: options.createQueues ?? true,
+    notify: options.notify ?? true,
+    logger: options.logger,
+    middleware: options.middleware ?? [],
+  }
+}
+
+/** @throws CONFIGURATION_INVALID */
+export function positive(field: string, value: number): number {
+  if (typeof value === 'number' && Number.isFinite(value) && value > 0) return value
+  throw configurationInvalid(field, `${field} ${String(value)} is invalid: give a number above 0`)
+}
+
+/** A length of time from 0 to a hundred years. @throws CONFIGURATION_INVALID */
+export function seconds(field: string, value: number): number {
+  if (typeof value === 'number' && value >= 0 && value <= 3_155_760_000) return value
+  throw configurationInvalid(
+    field,
+    `${field} ${String(value)} is invalid: give a number of seconds, from 0 to a hundred years`,
+  )
+}
+
+/** @throws CONFIGURATION_INVALID */
+export function wholeNumber(field: string, value: number, least: number): number {
+  if (Number.isSafeInteger(value) && value >= least) return value
+  throw configurationInvalid(field, `${field} ${String(value)} is invalid: give a whole number from ${least}`)
+}
+
+/** @throws CONFIGURATION_INVALID */
+export function checkRetry(policy: RetryPolicy | undefined): void {
+  if (policy?.maxRetries !== undefined) wholeNumber('retry.maxRetries', policy.maxRetries, 0)
+  const backoff = policy?.backoff
+  if (backoff === undefined || typeof backoff === 'function') return
+  positive('retry.backoff.baseSeconds', backoff.baseSeconds)
+  if (backoff.factor !== undefined) positive('retry.backoff.factor', backoff.factor)
+  if (backoff.maxSeconds !== undefined) positive('retry.backoff.maxSeconds', backoff.maxSeconds)
+}

@@ -1,0 +1,173 @@
+import type { QueryOptions, SqlExecutor } from './driver.js'
+import { isPgmqError, type PgmqError, pgmqError } from './errors.js'
+import type { Logger } from './logger.js'
+import type { QueueName } from './queue-name.js'
+import {
+  fromDriver,
+  INSUFFICIENT_PRIVILEGE,
+  isNamedStatement,
+  isTransient,
+  sqlStateOf,
+  UNDEFINED_COLUMN,
+  UNDEFINED_FUNCTION,
+  UNDEFINED_SCHEMA,
+  UNDEFINED_TABLE,
+} from './sql-state.js'
+import { type CatalogEntry, catalog, currentRole } from './statements/catalog.js'
+import { newestShape, type QueueShape, type Statement } from './statements/parts.js'
+
+const TRIES = 5
+
+/** What a client and its workers have learned of the database, shared by all their sessions. */
+export class Knowledge {
+  readonly shapes: Map<string, QueueShape> = new Map()
+  prepare: boolean
+  readonly #logger: Logger | undefined
+
+  constructor(prepare: boolean, logger: Logger | undefined) {
+    this.prepare = prepare
+    this.#logger = logger
+  }
+  stopPreparing(): void {
+    if (this.prepare)
+      this.#logger?.warn(
+        {},
+        'a pooler in transaction mode is between us and PostgreSQL: prepared statements are switched off',
+      )
+    this.prepare = false
+  }
+}
+
+/** How a statement is run: what it does, for errors, and which grant it needs. */
+export interface Doing {
+  /** Completes "cannot …". */
+  readonly verb: string
+  /** Privileges on the queue's tables. */
+  readonly grants: string
+  readonly query?: QueryOptions
+}
+
+/** Runs statements on one executor: finds the form that the server's tables have, and turns refusals into our errors. */
+export class Session {
+  readonly executor: SqlExecutor
+  readonly knowledge: Knowledge
+
+  constructor(executor: SqlExecutor, knowledge: Knowledge) {
+    this.executor = executor
+    this.knowledge = knowledge
+  }
+
+  /**
+   * Runs a statement on a queue. On a pool the newest form goes first, and the server's refusal teaches the older one; on
+   * a caller's connection a failure would end the transaction, so the catalog is asked before.
+   */
+  async run<T>(queue: QueueName, doing: Doing, make: (shape: QueueShape) => Statement<T>): Promise<T> {
+    const shape = this.knowledge.shapes.get(queue.physical) ?? (await this.#firstShape(queue, doing))
+    try {
+      const result = await this.query(make(shape), doing)
+      if (this.executor.scope === 'pool') this.knowledge.shapes.set(queue.physical, shape)
+      return result
+    } catch (error) {
+      const learned = await this.#learn(error, queue, shape, doing)
+      return await this.query(make(learned), doing)
+    }
+  }
+
+  /** Runs a statement that knows no queue. */
+  async query<T>(statement: Statement<T>, doing: Doing): Promise<T> {
+    const pooled = this.executor.scope === 'pool'
+    for (let attempt = 1; ; attempt++) {
+      const prepare = pooled && statement.prepare === true && this.knowledge.prepare
+      try {
+        const options = prepare ? { ...doing.query, prepare } : doing.query
+        return statement.decode(await this.executor.query(statement.text, statement.params, options))
+      } catch (error) {
+        const state = sqlStateOf(error)
+        if (prepare && isNamedStatement(state)) this.knowledge.stopPreparing()
+        else if (!pooled || attempt >= TRIES || !isTransient(state)) throw fromDriver(error, doing.verb)
+      }
+    }
+  }
+
+  /** What there is of a queue, and what it looks like; remembered. */
+  async inspect(queue: QueueName, doing: Doing): Promise<CatalogEntry> {
+    const entry = await this.query(catalog(queue), doing).catch(async (error: PgmqError) => {
+      throw isDenied(error) ? await this.#denied(error, queue, doing) : error
+    })
+    if (!entry.queue) this.knowledge.shapes.delete(queue.physical)
+    else if (entry.committed) this.knowledge.shapes.set(queue.physical, entry.shape)
+    return entry
+  }
+
+  async #firstShape(queue: QueueName, doing: Doing): Promise<QueueShape> {
+    if (this.executor.scope === 'pool') return newestShape(queue)
+    const entry = await this.inspect(queue, doing)
+    if (!entry.queue) throw missing(entry, queue, doing)
+    return entry.shape
+  }
+
+  /** The form to try next; throws when the error was not about the form. */
+  async #learn(error: unknown, queue: QueueName, tried: QueueShape, doing: Doing): Promise<QueueShape> {
+    const state = isPgmqError(error, 'QUERY_FAILED') ? error.details.sqlState : null
+    const pooled = this.executor.scope === 'pool'
+    if (isDenied(error)) throw await this.#denied(error, queue, doing)
+    if (
+      !pooled ||
+      !(
+        state === UNDEFINED_TABLE ||
+        state === UNDEFINED_COLUMN ||
+        state === UNDEFINED_FUNCTION ||
+        state === UNDEFINED_SCHEMA
+      )
+    )
+      throw error
+    const entry = await this.inspect(queue, doing)
+    if (!entry.queue) throw missing(entry, queue, doing, error)
+    const { shape } = entry
+    if (shape.headers === tried.headers && shape.lastReadAt === tried.lastReadAt) throw error
+    return shape
+  }
+
+  async #denied(error: PgmqError, queue: QueueName, doing: Doing): Promise<PgmqError> {
+    const role =
+      this.executor.scope === 'pool' ? await this.query(currentRole(), doing).catch(() => 'your_role') : 'your_role'
+    return permissionDenied(role, grantFor(doing, queue, role), doing, error)
+  }
+}
+
+function isDenied(error: unknown): error is PgmqError {
+  return isPgmqError(error, 'QUERY_FAILED') && error.details.sqlState === INSUFFICIENT_PRIVILEGE
+}
+
+export function permissionDenied(role: string, grant: string, doing: Doing, cause: unknown): PgmqError {
+  const said =
+    cause instanceof Error ? (cause.cause instanceof Error ? cause.cause.message : cause.message) : String(cause)
+  return pgmqError('PERMISSION_DENIED', `role ${role} may not ${doing.verb} (${said}). Run: ${grant}`, { grant }, cause)
+}
+
+function grantFor(doing: Doing, queue: QueueName, role: string): string {
+  return `grant usage on schema pgmq to ${role}; ${doing.grants.replaceAll('{q}', queue.physical)} to ${role};`
+}
+
+export function extensionMissing(database: string, cause?: unknown): PgmqError {
+  return pgmqError(
+    'EXTENSION_MISSING',
+    `pgmq is not installed in database "${database}". As a superuser: CREATE EXTENSION pgmq; without that right, install it from its SQL file`,
+    { database },
+    cause,
+  )
+}
+
+function missing(entry: CatalogEntry, queue: QueueName, doing: Doing, cause?: unknown): PgmqError {
+  if (!entry.installed) return extensionMissing(entry.database, cause)
+  return queueNotFound(queue, doing, `Create it: await client.queues.create(${JSON.stringify(queue.logical)})`, cause)
+}
+
+export function queueNotFound(queue: QueueName, doing: Doing, remedy: string, cause?: unknown): PgmqError {
+  return pgmqError(
+    'QUEUE_NOT_FOUND',
+    `cannot ${doing.verb}: there is no queue "${queue.logical}". ${remedy}`,
+    { queue: queue.logical },
+    cause,
+  )
+}

@@ -1,0 +1,32 @@
+import type { Fence } from '../message.js'
+import type { HeaderPatch } from '../retry/counters.js'
+import { fence, leaseKey, now, patched, type QueueShape, queueTable, type Statement, us } from './parts.js'
+
+/**
+ * Ends a delivery and begins the next in place, under a new receipt: for a retry at once, which would else queue behind
+ * the whole backlog, and for a delivery that is to begin alone. By the old `leaseKey`.
+ */
+export function again(
+  shape: QueueShape,
+  leases: readonly Fence[],
+  patches: readonly HeaderPatch[],
+  seconds: number,
+): Statement<Map<string, Fence>> {
+  const texts = patches.map((patch) => JSON.stringify(patch))
+  const { cte, mine, params, next } = fence(shape, leases, [{ name: 'h', type: 'text', values: texts }])
+  const stamp = shape.lastReadAt ? 'last_read_at' : 'enqueued_at'
+  return {
+    text: `${cte}
+update ${queueTable(shape)} q set read_ct = q.read_ct + 1,${shape.lastReadAt ? ` last_read_at = ${now},` : ''}
+  vt = ${now} + $${next}::text::float8 * interval '1 second'${shape.headers ? `, headers = ${patched('q.headers', 'f.h')}` : ''}
+from f where ${mine} returning f.id::text id, f.rc::text was, q.read_ct::text rc, ${us(`q.${stamp}`)} us`,
+    params: [...params, String(seconds)],
+    decode: (rows) =>
+      new Map(
+        rows.map((row) => [
+          leaseKey(row.id as string, row.was as string),
+          { id: row.id as string, readCount: row.rc as string, stamp: row.us as string },
+        ]),
+      ),
+  }
+}

@@ -1,0 +1,28 @@
+import { at, now, type QueueShape, queueTable, type Statement } from './parts.js'
+
+/** One job as JSON text: `{"b": body, "h": headers?, "s": delay in seconds?, "t": due time in microseconds?}`. */
+export type EncodedJob = string
+
+/**
+ * Inserts jobs, all or none, and wakes those who listen on `channel`. The k-th smallest id is the k-th job's.
+ */
+export function enqueue(
+  shape: QueueShape,
+  jobs: readonly EncodedJob[],
+  channel: string | null,
+): Statement<readonly string[]> {
+  return {
+    text: `with i as (insert into ${queueTable(shape)} (vt, message${shape.headers ? ', headers' : ''})
+  select coalesce(${at(`(j->>'t')::bigint`)}, ${now} + coalesce((j->>'s')::float8, 0) * interval '1 second'), j->'b'${shape.headers ? `, j->'h'` : ''}
+  from jsonb_array_elements($1::text::jsonb) with ordinality t(j, n) order by n returning msg_id)
+select msg_id::text id, (select pg_notify(c, '')::text from (select $2::text c) x where c is not null) n from i order by msg_id`,
+    params: [`[${jobs.join()}]`, channel],
+    prepare: true,
+    decode: (rows) => rows.map((row) => row.id as string),
+  }
+}
+
+/** Wakes those who listen, for jobs whose own statement kept silent. */
+export function notify(channel: string): Statement<void> {
+  return { text: `select pg_notify($1::text, '')::text n`, params: [channel], decode: () => undefined }
+}

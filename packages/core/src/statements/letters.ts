@@ -1,0 +1,135 @@
+import type { SqlParam, SqlRow } from '../driver.js'
+import { COUNTERS, HEADER } from '../headers.js'
+import { isJsonObject, type JsonObject, type JsonValue, parseJson } from '../json.js'
+import type { MessageRef } from '../message.js'
+import type { QueueName } from '../queue-name.js'
+import { deadLetterName } from '../queue-name.js'
+import type { DeadLetterReason } from '../retry/decide.js'
+import { now, type QueueShape, queueTable, type Statement, textArray } from './parts.js'
+
+/** A message in `<queue>_dlq`, which is its `queue`. */
+export interface DeadLetter extends MessageRef {
+  readonly originalQueue: string
+  readonly originalId: string
+  readonly error: string
+  readonly reason: DeadLetterReason
+  /** Retries made; 0 when it died on the first attempt. */
+  readonly retryCount: number
+  readonly failedAt: Date
+  /** As it was when it was enqueued. */
+  readonly body: JsonValue
+  readonly headers: JsonObject
+}
+
+export interface DeadLetterFilter {
+  /** Of the letters, in the dead-letter queue. */
+  readonly ids?: readonly string[]
+  readonly task?: string
+  readonly errorContains?: string
+  readonly reason?: DeadLetterReason
+  readonly failedAfter?: Date
+  readonly failedBefore?: Date
+}
+
+const lettersOf = (queue: QueueName): QueueName => ({
+  logical: deadLetterName(queue.logical),
+  physical: deadLetterName(queue.physical),
+})
+
+// Letters of other writers may lack any field. `failed_at` has one fixed form, so texts compare as times do.
+const MATCHES = `($1::text is null or msg_id = any((select $1::text::bigint[])::bigint[])) and ($2::text is null or message->'message'->>'task' = $2::text)
+  and ($3::text is null or position($3::text in message->>'error') > 0) and ($4::text is null or message->>'reason' = $4::text)
+  and ($5::text is null or message->>'failed_at' > $5::text) and ($6::text is null or message->>'failed_at' < $6::text)`
+
+function filterParams(filter: DeadLetterFilter): SqlParam[] {
+  const { ids, task, errorContains, reason, failedAfter, failedBefore } = filter
+  return [
+    ids ? `{${ids.join()}}` : null,
+    task ?? null,
+    errorContains ?? null,
+    reason ?? null,
+    failedAfter?.toISOString() ?? null,
+    failedBefore?.toISOString() ?? null,
+  ]
+}
+
+export function listLetters(
+  shape: QueueShape,
+  filter: DeadLetterFilter,
+  after: string,
+  limit: number,
+): Statement<readonly DeadLetter[]> {
+  return {
+    text: `select msg_id::text id, message::text letter, ${shape.headers ? 'headers::text' : 'null'} headers from ${queueTable(lettersOf(shape))}
+where ${MATCHES} and msg_id > $7::text::bigint order by msg_id limit (select $8::text::int)`,
+    params: [...filterParams(filter), after, String(limit)],
+    decode: (rows) => rows.map((row) => decodeLetter(shape, row)),
+  }
+}
+
+function decodeLetter(queue: QueueName, row: SqlRow): DeadLetter {
+  const parsed = parseJson(row.letter ?? 'null')
+  const letter = isJsonObject(parsed) ? parsed : {}
+  const headers = parseJson(row.headers ?? 'null')
+  const text = (value: JsonValue | undefined): string => (value === undefined || value === null ? '' : String(value))
+  return {
+    queue: deadLetterName(queue.logical),
+    id: row.id as string,
+    originalQueue: text(letter.original_queue),
+    originalId: text(letter.original_msg_id),
+    error: text(letter.error),
+    reason: text(letter.reason) as DeadLetterReason,
+    retryCount: Number(letter.retry_count ?? 0),
+    failedAt: new Date(text(letter.failed_at)),
+    body: letter.message ?? null,
+    headers: isJsonObject(headers) ? headers : {},
+  }
+}
+
+/** Deletes what matches, `limit` at a time. */
+export function purgeLetters(queue: QueueName, filter: DeadLetterFilter, limit: number): Statement<number> {
+  const table = queueTable(lettersOf(queue))
+  return {
+    text: `with d as (delete from ${table} where msg_id = any(array(
+  select msg_id from ${table} where ${MATCHES} order by msg_id limit (select $7::text::int) for update skip locked)) returning 1)
+select count(*)::text purged from d`,
+    params: [...filterParams(filter), String(limit)],
+    decode: ([row]) => Number(row?.purged),
+  }
+}
+
+/**
+ * Moves letters back, in one statement. Bodies are the letters' own where `null`; one without an original message stays.
+ * Headers come back as they were, without what the library had noted on them.
+ */
+export function redrive(
+  shape: QueueShape,
+  ids: readonly string[],
+  bodies: readonly (string | null)[],
+  channel: string | null,
+): Statement<number> {
+  const letters = queueTable(lettersOf(shape))
+  const own = `array[${[...COUNTERS, HEADER.outcome, HEADER.error].map((name) => `'${name}'`).join(', ')}]`
+  const headers = `case when headers ? '${HEADER.foreign}' then headers->'${HEADER.foreign}'
+    when jsonb_typeof(headers) = 'object' then nullif(headers - ${own}, '{}') else headers end`
+  return {
+    text: `with f as (select * from unnest((select $1::text::bigint[]), (select $2::text::text[])) f(id, b)),
+l as (select msg_id from ${letters} where msg_id = any((select $1::text::bigint[])::bigint[]) and (message ? 'message') for update skip locked),
+d as (delete from ${letters} q using f where q.msg_id = f.id and q.msg_id = any(array(select msg_id from l))
+  returning q.msg_id, q.message, ${shape.headers ? 'q.headers, ' : ''}f.b),
+i as (insert into ${queueTable(shape)} (vt, message${shape.headers ? ', headers' : ''})
+  select ${now}, coalesce(b::jsonb, message->'message')${shape.headers ? `, ${headers}` : ''} from d order by msg_id returning 1)
+select (select count(*) from i)::text redriven, (select pg_notify(c, '')::text from (select $3::text c) x where c is not null) n`,
+    params: [`{${ids.join()}}`, textArray(bodies), channel],
+    decode: ([row]) => Number(row?.redriven),
+  }
+}
+
+/** Of messages whose dead-lettering got no reply: those that lie in the dead-letter queue. */
+export function findLetters(queue: QueueName, ids: readonly string[]): Statement<readonly string[]> {
+  return {
+    text: `select message->>'original_msg_id' id from ${queueTable(lettersOf(queue))} where message->>'original_msg_id' = any((select $1::text::text[])::text[])`,
+    params: [textArray(ids)],
+    decode: (rows) => rows.map((row) => row.id as string),
+  }
+}

@@ -1,0 +1,107 @@
+import type { SqlParam, SqlRow } from '../driver.js'
+import { HEADER } from '../headers.js'
+import type { Fence } from '../message.js'
+import type { QueueName } from '../queue-name.js'
+
+/** A statement: its text, its parameters and how its rows are read, side by side. */
+export interface Statement<T> {
+  readonly text: string
+  readonly params: readonly SqlParam[]
+  /** Worth a named statement. Lifecycle statements are not: a named one keeps the plan that it got on an empty queue. */
+  readonly prepare?: boolean
+  decode(rows: readonly SqlRow[]): T
+}
+
+/** A queue, and the columns its tables have: `headers` came with pgmq 1.5, `last_read_at` with 1.10. */
+export interface QueueShape extends QueueName {
+  readonly headers: boolean
+  readonly lastReadAt: boolean
+}
+
+/** What a fresh client believes until the server's refusal teaches it otherwise. */
+export function newestShape(queue: QueueName): QueueShape {
+  return { ...queue, headers: true, lastReadAt: true }
+}
+
+/** The database's clock, the only one that counts. One constant, which a test clock may replace. */
+export const now = 'statement_timestamp()'
+
+/** The one quoting function for table names. pgmq lower-cases them; its own names are quoted as it quotes them. */
+function table(kind: 'q' | 'a', physical: string): string {
+  return `pgmq."${`${kind}_${physical}`.toLowerCase().replaceAll('"', '""')}"`
+}
+
+export const queueTable = (queue: QueueName): string => table('q', queue.physical)
+export const archiveTable = (queue: QueueName): string => table('a', queue.physical)
+
+/** A time as whole microseconds: exact, whatever DateStyle, time zone and `extra_float_digits` say. */
+export const us = (time: string): string => `(date_part('epoch', ${time}) * 1000000)::int8::text`
+/** And back. */
+export const at = (microseconds: string): string => `timestamptz 'epoch' + ${microseconds} * interval '1 microsecond'`
+export const inSeconds = (param: string): string => `${now} + ${param}::text::float8 * interval '1 second'`
+
+/** Headers are foreign input: what is no object is kept under a name of ours, so that a patch neither fails nor loses it. */
+const object = (headers: string): string =>
+  `case when ${headers} is null then '{}' when jsonb_typeof(${headers}) = 'object' then ${headers} else jsonb_build_object('${HEADER.foreign}', ${headers}) end`
+export const patched = (headers: string, patch: string): string => `${object(headers)} || ${patch}::jsonb`
+export { object as asObject }
+
+/** `{1,2,null}`: one text for a whole array. Only for numbers, which need no quoting. */
+export const numberArray = (values: readonly (string | number | null)[]): string =>
+  `{${values.map((v) => v ?? 'null').join()}}`
+
+/** `{"…",null}`: an array of texts. */
+export const textArray = (values: readonly (string | null)[]): string =>
+  `{${values.map((v) => (v === null ? 'null' : `"${v.replace(/[\\"]/g, '\\$&')}"`)).join()}}`
+
+/** Further columns of the fence's rows: name, type, and one value a lease. */
+export interface FenceColumn {
+  readonly name: string
+  readonly type: 'text' | 'float8' | 'bigint'
+  readonly values: readonly (string | null)[]
+}
+
+export interface FenceParts {
+  /** Begins the statement: the leases as rows `f(id, rc, us, …)`. */
+  readonly cte: string
+  /** Joins `q` to `f`: true for rows that are still ours. */
+  readonly mine: string
+  readonly params: readonly SqlParam[]
+  /** For the parameters that follow. */
+  readonly next: number
+}
+
+/** `skipLocked`: rows that somebody has locked are left out instead of waited for. */
+export interface FenceOptions {
+  readonly skipLocked?: boolean
+}
+
+/**
+ * The fence, first in every statement that ends or extends a lease: a row is ours while its read count and the stamp of
+ * our lease stand in it. `(select $1::…)` hides an array's length from the planner, which would else scan the table.
+ */
+export function fence(
+  shape: QueueShape,
+  leases: readonly Fence[],
+  columns: readonly FenceColumn[] = [],
+  options: FenceOptions = {},
+): FenceParts {
+  const stamp = shape.lastReadAt ? 'last_read_at' : 'enqueued_at'
+  const mine = `q.msg_id = f.id and q.read_ct = f.rc and q.${stamp} = ${at('f.us')}`
+  const arrays = columns.map(({ type }, i) => `, (select $${i + 4}::text::${type}[])`).join('')
+  const names = ['id', 'rc', 'us', ...columns.map(({ name }) => name)].join(', ')
+  const rows = `select * from unnest((select $1::text::bigint[]), (select $2::text::int[]), (select $3::text::bigint[])${arrays}) f(${names})`
+  const cte = options.skipLocked
+    ? `with g as (${rows}), f as (select f.* from g f join ${queueTable(shape)} q on ${mine} for update of q skip locked)`
+    : `with f as (${rows})`
+  const params = [
+    numberArray(leases.map(({ id }) => id)),
+    numberArray(leases.map(({ readCount }) => readCount)),
+    numberArray(leases.map(({ stamp: value }) => value)),
+    ...columns.map(({ type, values }) => (type === 'text' ? textArray(values) : numberArray(values))),
+  ]
+  return { cte, mine, params, next: params.length + 1 }
+}
+
+/** A lease's name in what statements return: an id alone would not tell two deliveries of one message apart. */
+export const leaseKey = (id: string, readCount: string | number): string => `${id}/${readCount}`

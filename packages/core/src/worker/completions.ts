@@ -1,0 +1,93 @@
+import { archivePatch } from '../attempt/conclude.js'
+import { undone } from '../attempt/outcome-of.js'
+import type { Shared } from '../client/context.js'
+import { executorOf } from '../client/create-client.js'
+import { DEFAULTS } from '../options.js'
+import type { Outcome } from '../retry/outcome.js'
+import { type Doing, Session } from '../session.js'
+import { type Completion, completion } from '../statements/completion.js'
+import { archive, remove } from '../statements/settle.js'
+import type { Delivery } from './delivery.js'
+import type { Endings } from './endings.js'
+import { leaseLost } from './heartbeat.js'
+import type { Link } from './link.js'
+import { timeoutMsOf } from './registry.js'
+
+const ASK_AGAIN_MS = 1_000
+
+/** Acknowledgements inside handlers' own transactions. The worker never settles such a delivery: its transaction does. */
+export class Completions {
+  readonly #shared: Shared
+  readonly #link: Link
+  readonly #endings: Endings
+  readonly #outputs = new WeakMap<Delivery, unknown>()
+  #open = 0
+  #stopped = false
+
+  constructor(shared: Shared, link: Link, endings: Endings) {
+    this.#shared = shared
+    this.#link = link
+    this.#endings = endings
+  }
+
+  /** Handlers that have ended, and whose transactions have not told yet. */
+  get size(): number {
+    return this.#open
+  }
+
+  stop(): void {
+    this.#stopped = true
+  }
+
+  /** Ends the lease on the caller's connection. @throws LEASE_LOST, CONFIGURATION_INVALID */
+  async complete(delivery: Delivery, connection: unknown, output: unknown): Promise<void> {
+    const { queue, fence } = delivery
+    if (delivery.lost || delivery.state !== 'running') throw leaseLost(delivery)
+    const session = new Session(executorOf(this.#shared, connection), this.#shared.knowledge)
+    const { patch } = archivePatch(delivery.history, output)
+    const doing: Doing = {
+      verb: `complete message ${fence.id} in your transaction (under REPEATABLE READ and SERIALIZABLE, call completeWith first in it)`,
+      grants: 'grant select, update, delete on pgmq."q_{q}"; grant select, insert on pgmq."a_{q}"',
+    }
+    delivery.completing = true
+    const { keys } = await session.run(queue.name, doing, (shape) =>
+      queue.options.onSuccess === 'delete' ? remove(shape, [fence]) : archive(shape, [fence], [patch]),
+    )
+    if (keys.length === 0) throw leaseLost(delivery)
+    this.#outputs.set(delivery, output)
+  }
+
+  /** The handler has ended. Asks each second until its transaction has told, or the time-out is over. Never rejects. */
+  async conclude(delivery: Delivery, outcome: Outcome): Promise<void> {
+    const limitMs =
+      delivery.startedMs +
+      (delivery.task
+        ? timeoutMsOf(delivery.task.task, delivery.queue.options.timeoutSeconds)
+        : DEFAULTS.timeoutSeconds * 1000)
+    this.#open++
+    try {
+      for (;;) {
+        const state = await this.#ask(delivery)
+        if (state === 'done') return this.#endings.completed(delivery, this.#outputs.get(delivery))
+        if (state === 'lost') return this.#endings.lost(delivery)
+        if (state === 'undone') return void this.#endings.end(delivery, undone(delivery.message, outcome))
+        if (this.#stopped || performance.now() >= limitMs) return this.#endings.lost(delivery)
+        await new Promise<void>((resolve) => setTimeout(resolve, ASK_AGAIN_MS))
+      }
+    } finally {
+      this.#open--
+    }
+  }
+
+  async #ask({ queue, fence }: Delivery): Promise<Completion> {
+    const doing: Doing = {
+      verb: `look after message ${fence.id} of "${queue.name.logical}"`,
+      grants: 'grant select, update on pgmq."q_{q}"; grant select on pgmq."a_{q}"',
+    }
+    const archived = queue.options.onSuccess !== 'delete'
+    // Without an answer it counts as open: the next second tells.
+    return await this.#link
+      .run(queue.name, doing, (shape) => completion(shape, fence, archived))
+      .catch(() => 'open' as const)
+  }
+}

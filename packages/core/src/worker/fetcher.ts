@@ -1,0 +1,177 @@
+import { errorText } from '../errors.js'
+import type { Logger } from '../logger.js'
+import { DEFAULTS } from '../options.js'
+import type { Doing } from '../session.js'
+import { type Leased, lease } from '../statements/lease.js'
+import { Bell } from './bell.js'
+import { Delivery } from './delivery.js'
+import { isConnectionError, type Link } from './link.js'
+import type { QueueRun } from './queue-run.js'
+
+/** Looks that follow a notification which found nothing: a commit may be a moment behind it. Their sum exceeds the producers' throttle. */
+const AFTER_WAKE_MS = [1, 2, 4, 8, 16, 32]
+const TROUBLE_MS = 1_000
+
+export interface FetchHost {
+  /** Slots that could run something of this queue now. */
+  freeSlots(queue: QueueRun): number
+  /** No lease may be taken now: a stop, a lost connection, a suspect that runs alone. */
+  quiet(): boolean
+  /** How many more messages may be leased at all. */
+  budget(): number
+  accept(queue: QueueRun, deliveries: readonly Delivery[]): void
+}
+
+/** Leases for one queue: in batches, as many as its slots can use, and again as long as full batches come back. */
+export class Fetcher {
+  readonly queue: QueueRun
+  readonly #link: Link
+  readonly #host: FetchHost
+  readonly #logger: Logger | undefined
+  readonly #bell = new Bell()
+  /** There may be something to lease. */
+  #likely = true
+  #wantsSweep = true
+  #floor: string | null = null
+  #lastFull = false
+  #sweptMs = Number.NEGATIVE_INFINITY
+  #sweepCostMs = 0
+  #look = AFTER_WAKE_MS.length
+  #lookTimer: unknown = null
+  #dueTimer: unknown = null
+  #stopped = false
+  leasing = false
+  lastLeaseAt: Date | null = null
+
+  constructor(queue: QueueRun, link: Link, host: FetchHost, logger: Logger | undefined) {
+    this.queue = queue
+    this.#link = link
+    this.#host = host
+    this.#logger = logger
+  }
+
+  /** Nothing was visible at the last look, and nothing has happened since. */
+  get idle(): boolean {
+    return !this.#likely && !this.leasing
+  }
+
+  /** For a look at what is due: below it only a sweep finds something. `null` when a sweep is due. */
+  get floor(): string | null {
+    return this.#sweepDue(performance.now()) ? null : this.#floor
+  }
+
+  /** There is something, or there may be: `sweep` also finds what lies below the floor. */
+  wake(sweep: boolean): void {
+    this.#likely = true
+    this.#wantsSweep ||= sweep
+    this.#bell.ring()
+  }
+
+  /** Somebody was notified: look now, and shortly after. */
+  notified(): void {
+    this.#look = 0
+    this.wake(true)
+  }
+
+  /** Something is due then. */
+  wakeIn(ms: number): void {
+    clearTimeout(this.#dueTimer)
+    if (!this.#stopped) this.#dueTimer = setTimeout(() => this.wake(false), Math.max(0, ms))
+  }
+
+  /** Slots, or the right to lease, may be free. */
+  roomChanged(): void {
+    if (this.#likely) this.#bell.ring()
+  }
+
+  stop(): void {
+    this.#stopped = true
+    clearTimeout(this.#lookTimer)
+    clearTimeout(this.#dueTimer)
+    this.#bell.ring()
+  }
+
+  /** Runs until `stop`. Never rejects. */
+  async run(): Promise<void> {
+    while (!this.#stopped) {
+      const limit = this.#likely && !this.#host.quiet() ? this.#room() : 0
+      if (limit <= 0) await this.#bell.wait()
+      else await this.#lease(limit)
+    }
+  }
+
+  /** How many to lease: nothing until the batch is worth a round trip. */
+  #room(): number {
+    const { buffer, prefetch } = this.queue
+    const free = this.#host.freeSlots(this.queue)
+    const ahead = prefetch.size(performance.now())
+    const room = free + ahead - buffer.length
+    const worthIt = free > buffer.length || room >= ahead / 2
+    return worthIt ? Math.min(room, DEFAULTS.batchSize, this.#host.budget()) : 0
+  }
+
+  async #lease(limit: number): Promise<void> {
+    const { name, visibilitySeconds, visibilityMs } = this.queue
+    const sentMs = performance.now()
+    const sweep = this.#sweepDue(sentMs)
+    const starved = this.#host.freeSlots(this.queue) > this.queue.buffer.length
+    this.#likely = false
+    this.#wantsSweep = false
+    this.leasing = true
+    const doing: Doing = { verb: `lease messages of "${name.logical}"`, grants: 'grant select, update on pgmq."q_{q}"' }
+    const request = { floor: sweep ? null : this.#floor, limit, seconds: visibilitySeconds }
+    try {
+      const leased = await this.#link.run(name, doing, (shape) => lease(shape, request))
+      const nowMs = performance.now()
+      if (sweep) this.#swept(nowMs, nowMs - sentMs)
+      this.#took(leased, limit, starved, nowMs)
+      this.#host.accept(
+        this.queue,
+        leased.deliveries.map((one) => new Delivery(this.queue, one, sentMs + visibilityMs)),
+      )
+    } catch (error) {
+      await this.#trouble(error)
+    } finally {
+      this.leasing = false
+    }
+  }
+
+  #took({ deliveries, floor }: Leased, limit: number, starved: boolean, nowMs: number): void {
+    const full = deliveries.length === limit
+    const bytes = deliveries.reduce((sum, { size }) => sum + size, 0)
+    this.lastLeaseAt = new Date()
+    this.#lastFull = full
+    if (floor !== null) this.#floor = floor
+    this.queue.prefetch.leased(nowMs, deliveries.length, bytes, full, starved)
+    if (full) this.#likely = true
+    else if (this.#look < AFTER_WAKE_MS.length) this.#lookAgain(AFTER_WAKE_MS[this.#look++] as number)
+  }
+
+  #lookAgain(ms: number): void {
+    clearTimeout(this.#lookTimer)
+    this.#lookTimer = setTimeout(() => this.wake(false), ms)
+  }
+
+  /** Nobody else tells of what committed late, ran out, or was given back: so look below the floor, at a bounded cost. */
+  #sweepDue(nowMs: number): boolean {
+    if (this.#wantsSweep || this.#floor === null) return true
+    const pauseMs = this.#lastFull ? Math.max(1_000, 10 * this.#sweepCostMs) : Math.min(1_000, 20 * this.#sweepCostMs)
+    return nowMs - this.#sweptMs >= pauseMs
+  }
+
+  #swept(nowMs: number, costMs: number): void {
+    this.#sweptMs = nowMs
+    this.#sweepCostMs = costMs
+  }
+
+  /** A lost connection is waited for; whatever else it is may pass, and must not turn into a storm. */
+  async #trouble(error: unknown): Promise<void> {
+    this.#likely = true
+    this.#wantsSweep = true
+    if (isConnectionError(error)) return
+    this.#logger?.error({ queue: this.queue.name.logical, err: error }, `cannot lease for now: ${errorText(error)}`)
+    const timer = setTimeout(() => this.#bell.ring(), TROUBLE_MS)
+    await this.#bell.wait()
+    clearTimeout(timer)
+  }
+}

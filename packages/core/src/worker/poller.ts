@@ -1,0 +1,59 @@
+import { type IdleQueue, nextDue } from '../statements/next-due.js'
+import { newestShape } from '../statements/parts.js'
+import type { Fetcher } from './fetcher.js'
+import type { Link } from './link.js'
+
+/**
+ * Polling is the truth: notifications may be lost, and delayed messages never notify. One statement a poll for all idle
+ * queues; it tells when each one's next message is due, and a timer wakes its fetcher on time.
+ */
+export class Poller {
+  readonly #fetchers: readonly Fetcher[]
+  readonly #link: Link
+  readonly #intervalMs: number
+  readonly #quiet: () => boolean
+  #timer: unknown = null
+  #stopped = false
+
+  constructor(fetchers: readonly Fetcher[], link: Link, intervalMs: number, quiet: () => boolean) {
+    this.#fetchers = fetchers
+    this.#link = link
+    this.#intervalMs = intervalMs
+    this.#quiet = quiet
+  }
+
+  start(): void {
+    this.#schedule()
+  }
+
+  stop(): void {
+    this.#stopped = true
+    clearTimeout(this.#timer)
+  }
+
+  #schedule(): void {
+    // A little apart, so that many workers do not poll in step.
+    if (!this.#stopped)
+      this.#timer = setTimeout(
+        () => void this.#poll().then(() => this.#schedule()),
+        this.#intervalMs * (0.9 + Math.random() * 0.1),
+      )
+  }
+
+  async #poll(): Promise<void> {
+    const idle = this.#quiet() ? [] : this.#fetchers.filter((fetcher) => fetcher.idle)
+    if (idle.length === 0) return
+    const queues = idle.map((fetcher): IdleQueue => ({ shape: newestShape(fetcher.queue.name), floor: fetcher.floor }))
+    const sentMs = performance.now()
+    const dues = await this.#link.query(nextDue(queues), { verb: 'look for work', grants: '' }).catch(() => null)
+    // A poll that failed for one queue's sake must not hide the others: each finds out by itself.
+    for (const [i, fetcher] of idle.entries()) this.#tell(fetcher, dues ? (dues[i] ?? null) : 0, sentMs)
+  }
+
+  #tell(fetcher: Fetcher, dueMs: number | null, sentMs: number): void {
+    if (dueMs === null) return
+    const inMs = dueMs - (performance.now() - sentMs)
+    if (dueMs <= 0) fetcher.wake(true)
+    else if (inMs <= this.#intervalMs + 100) fetcher.wakeIn(inMs)
+  }
+}

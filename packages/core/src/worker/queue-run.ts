@@ -1,0 +1,83 @@
+import { taskNameOf } from '../attempt/input.js'
+import type { Message } from '../message.js'
+import type { QueueName } from '../queue-name.js'
+import { isDeadLetterQueue } from '../queue-name.js'
+import type { DecisionPolicy } from '../retry/decide.js'
+import { type RetryPolicy, resolveRetry } from '../retry/policy.js'
+import type { Task } from '../task.js'
+import type { Delivery } from './delivery.js'
+import { Prefetch } from './prefetch.js'
+import type { RegisteredTask, TaskTable } from './registry.js'
+import type { QueueOptions, ResolvedWorkerOptions } from './worker-options.js'
+
+/** One queue as a worker runs it: its settings, what it holds and what waits for a slot. */
+export class QueueRun {
+  readonly name: QueueName
+  readonly tasks: TaskTable
+  readonly options: QueueOptions
+  readonly visibilityMs: number
+  readonly hasDeadLetterQueue: boolean
+  /** All deliveries that are not over, by key. */
+  readonly held: Map<string, Delivery> = new Map()
+  /** Those that wait for a slot, in order. */
+  readonly buffer: Delivery[] = []
+  readonly prefetch: Prefetch
+  running = 0
+  readonly #policies = new Map<Task | null, DecisionPolicy>()
+  readonly #worker: ResolvedWorkerOptions
+  readonly #clientRetry: RetryPolicy
+
+  constructor(
+    name: QueueName,
+    tasks: TaskTable,
+    options: QueueOptions,
+    worker: ResolvedWorkerOptions,
+    client: { readonly visibilitySeconds: number; readonly retry: RetryPolicy },
+  ) {
+    this.name = name
+    this.tasks = tasks
+    this.options = options
+    this.visibilityMs = (options.visibilitySeconds ?? client.visibilitySeconds) * 1000
+    this.hasDeadLetterQueue = !isDeadLetterQueue(name.physical)
+    this.prefetch = new Prefetch()
+    this.#worker = worker
+    this.#clientRetry = client.retry
+  }
+
+  /** Slots that this queue may use at once. */
+  get concurrency(): number {
+    return Math.min(this.options.concurrency ?? this.#worker.concurrency, this.#worker.concurrency)
+  }
+
+  get visibilitySeconds(): number {
+    return this.visibilityMs / 1000
+  }
+
+  /** The task's policy over the queue's over the client's. */
+  policyOf(task: Task | null): DecisionPolicy {
+    let policy = this.#policies.get(task)
+    if (!policy) {
+      const { unknownTaskSeconds } = this.#worker
+      policy = { ...resolveRetry(task?.retry, this.options.retry, this.#clientRetry), unknownTaskSeconds }
+      this.#policies.set(task, policy)
+    }
+    return policy
+  }
+
+  /** What runs this message, if this worker knows its task. */
+  taskOf(message: Message): RegisteredTask | null {
+    const name = taskNameOf(message)
+    return name === null ? null : (this.tasks.get(name) ?? null)
+  }
+
+  /** Nothing more happens to it here. */
+  forget(delivery: Delivery): void {
+    delivery.state = 'over'
+    this.held.delete(delivery.key)
+  }
+
+  unbuffer(delivery: Delivery): void {
+    const index = this.buffer.indexOf(delivery)
+    if (index >= 0) this.buffer.splice(index, 1)
+  }
+}

@@ -1,0 +1,125 @@
+import { type AloneMember, announce, companyOfProcess, quietAll, takeFloor, yieldFloor } from './alone.js'
+import { Bell } from './bell.js'
+import type { Delivery } from './delivery.js'
+
+/** What the suspects' room asks of its worker. */
+export interface SuspectHost {
+  readonly member: AloneMember
+  /** Ends the delivery and begins it anew, with the record that it began alone. `null`: its lease is lost. */
+  beginAlone(delivery: Delivery): Promise<Delivery | null>
+  /** Takes that record back: others are about to join. */
+  takeBack(delivery: Delivery): Promise<void>
+  /** Runs its handler beside the slots; resolves when it has ended. */
+  run(delivery: Delivery): Promise<void>
+  /** Nothing else waits to be done. */
+  idle(): boolean
+}
+
+/**
+ * Messages that two crashes, or a record of one alone, make suspect of killing their process. They run one after the
+ * other while nothing else runs in the process, so that a death tells whose fault it was. Suspicion is a guess, so a
+ * suspect that ends is a job like any other; and it gets at most half of the worker's time.
+ */
+export class Suspects {
+  readonly #host: SuspectHost
+  readonly #bell = new Bell()
+  readonly waiting: Delivery[] = []
+  #running: Delivery | null = null
+  #restUntilMs = 0
+  #stopped = false
+
+  constructor(host: SuspectHost) {
+    this.#host = host
+  }
+
+  /** Suspects held, which are nobody's company but each other's. */
+  get size(): number {
+    return this.waiting.length + (this.#running ? 1 : 0)
+  }
+
+  add(delivery: Delivery): void {
+    this.waiting.push(delivery)
+    this.#bell.ring()
+  }
+
+  /** Its lease is lost. */
+  drop(delivery: Delivery): void {
+    const index = this.waiting.indexOf(delivery)
+    if (index >= 0) this.waiting.splice(index, 1)
+  }
+
+  changed(): void {
+    this.#bell.ring()
+  }
+
+  stop(): void {
+    this.#stopped = true
+    this.#bell.ring()
+  }
+
+  /** Runs until `stop`. Never rejects. */
+  async run(): Promise<void> {
+    while (!this.#stopped) {
+      if (this.waiting.length === 0) await this.#bell.wait()
+      else if (performance.now() < this.#restUntilMs && !this.#host.idle())
+        await this.#bell.wait(this.#restUntilMs - performance.now())
+      else if (!takeFloor(this.#host.member)) await this.#bell.wait()
+      else await this.#round()
+    }
+  }
+
+  /** With the floor taken: waits for the company to finish, then tries each suspect. */
+  async #round(): Promise<void> {
+    const beganMs = performance.now()
+    try {
+      const [first] = this.waiting
+      if (first) await this.#untilAlone(beganMs + patienceMs(first))
+      for (let suspect = this.waiting.shift(); suspect && !this.#stopped; suspect = this.waiting.shift())
+        await this.#try(suspect)
+    } finally {
+      yieldFloor(this.#host.member)
+      const nowMs = performance.now()
+      this.#restUntilMs = nowMs + (nowMs - beganMs)
+    }
+  }
+
+  async #untilAlone(limitMs: number): Promise<void> {
+    while (companyOfProcess() > 0 && !this.#stopped && performance.now() < limitMs)
+      await this.#bell.wait(limitMs - performance.now())
+  }
+
+  async #try(suspect: Delivery): Promise<void> {
+    if (suspect.lost) return
+    // A neighbour that does not end must not hide a killer for ever: then it runs beside it, and proves nothing.
+    const alone = companyOfProcess() === 0
+    this.#running = suspect
+    const delivery = alone ? await this.#host.beginAlone(suspect) : suspect
+    this.#running = delivery
+    if (delivery) await this.#runWithPatience(delivery, alone)
+    this.#running = null
+    announce()
+  }
+
+  /** A suspect that runs for long does not hold up the others for ever; from then on it is in company. */
+  async #runWithPatience(delivery: Delivery, alone: boolean): Promise<void> {
+    let joined = false
+    const timer = setTimeout(() => {
+      joined = true
+      const record = alone ? this.#host.takeBack(delivery) : Promise.resolve()
+      record.then(
+        () => joined && quietAll(false),
+        () => undefined,
+      )
+    }, patienceMs(delivery))
+    await this.#host.run(delivery)
+    clearTimeout(timer)
+    if (joined && this.waiting.length > 0) quietAll(true)
+    joined = false
+    if (this.waiting.length > 0) await this.#untilAlone(performance.now() + patienceMs(delivery))
+  }
+}
+
+/** A minute for each crash, where a lease lasts the default of 30 s. */
+function patienceMs({ history, queue }: Delivery): number {
+  return 2 * queue.visibilityMs * Math.max(1, history.crashes)
+}
