@@ -91,8 +91,8 @@ export class Suspects {
   async #try(suspect: Delivery): Promise<void> {
     if (suspect.lost) return
     // A neighbour that does not end must not hide a killer for ever: then it runs beside it, and proves nothing.
-    const alone = companyOfProcess() === 0
     this.#running = suspect
+    const alone = companyOfProcess() === 0
     const delivery = alone ? await this.#host.beginAlone(suspect) : suspect
     this.#running = delivery
     if (delivery) await this.#runWithPatience(delivery, alone)

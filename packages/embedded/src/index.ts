@@ -1,0 +1,2 @@
+export type { PostgresVersion, StartPostgresOptions, StopMode } from './options.js'
+export { type EmbeddedPostgres, startPostgres } from './start-postgres.js'

@@ -1,0 +1,198 @@
+import { spawn } from 'node:child_process'
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
+import { startPostgres } from '@pgmq/embedded'
+import pg from 'pg'
+import { beforeEach, describe, expect, it } from 'vitest'
+import { programPath, serve } from './serving.js'
+import { eventually, isAlive, isRemoved, ownDirectory, query, stopAfterTest, vanishes } from './situation.js'
+
+const root = process.getuid?.() === 0
+
+describe('a server with a data directory', () => {
+  let dir: string
+  let dataDir: string
+  beforeEach(() => {
+    dir = ownDirectory()
+    dataDir = path.join(dir, 'data')
+  })
+
+  it('finds its data again', async () => {
+    const first = await startPostgres({ dataDir })
+    await query(first.url, `select pgmq.create('emails')`)
+    await query(first.url, `select pgmq.send('emails', '{"to": "ada"}')`)
+    await first.stop()
+
+    const second = stopAfterTest(await startPostgres({ dataDir, port: first.port }))
+
+    expect(second.url).toBe(first.url)
+    expect(await query(second.url, 'select message from pgmq.q_emails')).toEqual([{ message: { to: 'ada' } }])
+  })
+
+  it('keeps what was acknowledged before an immediate stop', async () => {
+    const first = await startPostgres({ dataDir })
+    await query(first.url, `select pgmq.create('emails')`)
+    const acknowledged = await sendUntilStopped(first.url, () => first.stop({ mode: 'immediate' }))
+
+    const second = stopAfterTest(await startPostgres({ dataDir }))
+
+    const kept = (await query(second.url, 'select msg_id from pgmq.q_emails')).map((row) => row.msg_id)
+    expect(acknowledged.length).toBeGreaterThan(100)
+    expect(kept).toEqual(expect.arrayContaining(acknowledged))
+  })
+
+  it('starts again after the server was killed', async () => {
+    const first = await startPostgres({ dataDir })
+    await query(first.url, `select pgmq.create('emails')`)
+    process.kill(first.pid, 'SIGKILL')
+    await vanishes(first.pid)
+    expect(existsSync(path.join(dataDir, 'postmaster.pid'))).toBe(true)
+    await first.stop()
+
+    const second = stopAfterTest(await startPostgres({ dataDir }))
+
+    expect(await query(second.url, 'select queue_name from pgmq.meta')).toEqual([{ queue_name: 'emails' }])
+  })
+
+  it.skipIf(process.platform !== 'linux')(
+    'starts although the number of a killed server belongs to another program now',
+    async () => {
+      const first = await startPostgres({ dataDir })
+      process.kill(first.pid, 'SIGKILL')
+      await first.stop()
+      const lockFile = path.join(dataDir, 'postmaster.pid')
+      const sleep = root ? ['setpriv', '--reuid', String(statSync(dataDir).uid), '--clear-groups', 'sleep'] : ['sleep']
+      const stranger = spawn(sleep[0] ?? '', [...sleep.slice(1), '60'])
+      try {
+        const lines = readFileSync(lockFile, 'utf8').split('\n')
+        writeFileSync(lockFile, [stranger.pid, ...lines.slice(1)].join('\n'))
+
+        const second = await startPostgres({ dataDir })
+        await second.stop()
+      } finally {
+        stranger.kill('SIGKILL')
+      }
+    },
+  )
+
+  it('starts at once after its program was killed, when the server may still be stopping', async () => {
+    const first = await serve({ dataDir }, 'stay')
+    await query(first.url, `select pgmq.create('emails')`)
+    first.process.kill('SIGKILL')
+
+    const second = stopAfterTest(await startPostgres({ dataDir }))
+
+    expect(second.pid).not.toBe(first.pid)
+    expect(await query(second.url, 'select queue_name from pgmq.meta')).toEqual([{ queue_name: 'emails' }])
+  })
+
+  it('is refused while another server runs on the directory', async () => {
+    const first = stopAfterTest(await startPostgres({ dataDir }))
+
+    await expect(startPostgres({ dataDir })).rejects.toThrow(
+      `dataDir ${dataDir} is in use by another server (pid ${first.pid}, port ${first.port}). Connect to that one, stop it, or`,
+    )
+    expect(await query(first.url, 'select 1 as one')).toEqual([{ one: 1 }])
+  })
+
+  it('lets one of two win that start on it at the same time', async () => {
+    await (await startPostgres({ dataDir })).stop()
+
+    const results = await Promise.allSettled([startPostgres({ dataDir }), startPostgres({ dataDir })])
+
+    const started = results.flatMap((result) => (result.status === 'fulfilled' ? [stopAfterTest(result.value)] : []))
+    expect(started).toHaveLength(1)
+    expect(results.find((result) => result.status === 'rejected')?.reason).toMatchObject({
+      message: expect.stringContaining('in use'),
+    })
+  })
+
+  it('is refused on the data of another major version', async () => {
+    await (await startPostgres({ dataDir, version: 17 })).stop()
+
+    await expect(startPostgres({ dataDir })).rejects.toThrow(
+      `dataDir ${dataDir} was initialised by PostgreSQL 17 and cannot be used by 18. Give version: 17, or`,
+    )
+  })
+
+  it('is refused on a directory with something else in it', async () => {
+    mkdirSync(dataDir)
+    writeFileSync(path.join(dataDir, 'thesis.txt'), 'chapter one')
+
+    await expect(startPostgres({ dataDir })).rejects.toThrow(
+      `dataDir ${dataDir} is not empty and holds no PostgreSQL data`,
+    )
+    expect(readdirSync(dataDir)).toEqual(['thesis.txt'])
+  })
+
+  it('takes an empty directory, and creates missing ones', async () => {
+    mkdirSync(dataDir)
+    await (await startPostgres({ dataDir })).stop()
+    const deep = path.join(dir, 'a/b/data')
+    await (await startPostgres({ dataDir: deep })).stop()
+
+    expect(existsSync(path.join(dataDir, 'PG_VERSION'))).toBe(true)
+    expect(existsSync(path.join(deep, 'PG_VERSION'))).toBe(true)
+    expect(readdirSync(dir).sort()).toEqual(['a', 'data'])
+  })
+
+  it('is made by the next start when the first was killed half-way', async () => {
+    const child = spawn(process.execPath, [programPath('serve.mjs'), JSON.stringify({ dataDir }), 'stay'], {
+      stdio: 'ignore',
+    })
+    await eventually(() => readdirSync(dir).some((name) => existsSync(path.join(dir, name, 'global'))))
+    child.kill('SIGKILL')
+    await eventually(() => child.signalCode !== null)
+    expect(existsSync(dataDir)).toBe(false)
+
+    const server = stopAfterTest(await startPostgres({ dataDir }))
+
+    expect(await query(server.url, `select extname from pg_extension where extname = 'pgmq'`)).toEqual([
+      { extname: 'pgmq' },
+    ])
+    expect(readdirSync(dir)).toEqual(['data'])
+  })
+
+  it.skipIf(!root)('is refused where the unprivileged user cannot reach it', async () => {
+    const closed = path.join(dir, 'closed')
+    mkdirSync(closed, { mode: 0o700 })
+    const unreachable = path.join(closed, 'data')
+
+    await expect(startPostgres({ dataDir: unreachable })).rejects.toThrow(
+      new RegExp(
+        `dataDir ${unreachable} cannot be reached by user "\\w+", .*: ${closed} is closed to it. .* chmod o\\+x ${closed}`,
+      ),
+    )
+    expect(readdirSync(closed)).toEqual([])
+  })
+
+  it('goes on with the server when only a part of its path is long', async () => {
+    const long = path.join(dir, 'x'.repeat(120), 'data')
+    const server = stopAfterTest(await startPostgres({ dataDir: long }))
+
+    expect(await query(server.url, 'select 1 as one')).toEqual([{ one: 1 }])
+    await server.stop()
+    expect(isAlive(server.pid)).toBe(false)
+    await isRemoved(path.join(long, 'postmaster.pid'))
+  })
+})
+
+/** Sends messages one by one; stops the server in the middle, and returns the ids that were acknowledged. */
+async function sendUntilStopped(url: string, stop: () => Promise<void>): Promise<unknown[]> {
+  const client = new pg.Client({ connectionString: url })
+  client.on('error', () => {})
+  await client.connect()
+  const acknowledged: unknown[] = []
+  let stopped: Promise<void> | undefined
+  try {
+    for (;;) {
+      const { rows } = await client.query(`select pgmq.send('emails', '{}') as id`)
+      acknowledged.push(rows[0]?.id)
+      if (acknowledged.length === 200) stopped = stop()
+    }
+  } catch {
+    // the stop ended the connection
+  }
+  await stopped
+  return acknowledged
+}

@@ -1,0 +1,52 @@
+/** A server for one vitest run. */
+export interface TestServer {
+  readonly url: string
+  /** What it is, for people. */
+  readonly description: string
+  stop(): Promise<void>
+}
+
+const IMAGE = 'ghcr.io/pgmq/pg18-pgmq:v1.11.1'
+const MAX_CONNECTIONS = 200
+
+/** The server named by DATABASE_URL, else one in a container, else one from npm packages. */
+export async function obtainServer(databaseUrl: string | undefined): Promise<TestServer> {
+  if (databaseUrl) return given(databaseUrl)
+  return (await hasContainerEngine()) ? container() : embedded()
+}
+
+function given(url: string): TestServer {
+  const { host, pathname } = new URL(url)
+  return { url, description: `DATABASE_URL (${host}${pathname})`, stop: async () => {} }
+}
+
+/** The import takes half a second, the answer a millisecond. */
+async function hasContainerEngine(): Promise<boolean> {
+  const { getContainerRuntimeClient } = await import('testcontainers')
+  return getContainerRuntimeClient().then(
+    () => true,
+    () => false,
+  )
+}
+
+async function container(): Promise<TestServer> {
+  const { PostgreSqlContainer } = await import('@testcontainers/postgresql')
+  const postgres = await new PostgreSqlContainer(IMAGE)
+    .withCommand(['postgres', '-c', `max_connections=${MAX_CONNECTIONS}`, '-c', 'fsync=off'])
+    .start()
+  return {
+    url: postgres.getConnectionUri(),
+    description: `a container of ${IMAGE}`,
+    stop: async () => void (await postgres.stop()),
+  }
+}
+
+async function embedded(): Promise<TestServer> {
+  const { startPostgres } = await import('@pgmq/embedded')
+  const postgres = await startPostgres({ durable: false, settings: { max_connections: MAX_CONNECTIONS } })
+  return {
+    url: postgres.url,
+    description: `@pgmq/embedded (PostgreSQL ${postgres.version}, pid ${postgres.pid})`,
+    stop: () => postgres.stop({ mode: 'immediate' }),
+  }
+}
