@@ -89,7 +89,11 @@ describeDatabase('reserved connections', () => {
     await looker.query(`create role ${role} login password 'open sesame'`)
     undo.push(() => looker.query(`drop role ${role}`))
     let asked = 0
-    const password = kind === 'a string' ? 'open sesame' : async () => (asked++, 'open sesame')
+    const ask = async (): Promise<string> => {
+      asked++
+      return 'open sesame'
+    }
+    const password = kind === 'a string' ? 'open sesame' : ask
     const pool = poolOf({ ...parts(), connectionString: undefined, user: role, password })
     expect(Object.keys(pool.options)).not.toContain('password')
     const { executor } = await reserve(pool)

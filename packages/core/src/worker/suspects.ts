@@ -72,8 +72,6 @@ export class Suspects {
   async #round(): Promise<void> {
     const beganMs = performance.now()
     try {
-      const [first] = this.waiting
-      if (first) await this.#untilAlone(beganMs + patienceMs(first))
       for (let suspect = this.waiting.shift(); suspect && !this.#stopped; suspect = this.waiting.shift())
         await this.#try(suspect)
     } finally {
@@ -89,11 +87,12 @@ export class Suspects {
   }
 
   async #try(suspect: Delivery): Promise<void> {
-    if (suspect.lost) return
-    // A neighbour that does not end must not hide a killer for ever: then it runs beside it, and proves nothing.
     this.#running = suspect
+    await this.#untilAlone(performance.now() + patienceMs(suspect))
+    // A neighbour that does not end must not hide a killer for ever: then it runs beside it, and proves nothing.
     const alone = companyOfProcess() === 0
-    const delivery = alone ? await this.#host.beginAlone(suspect) : suspect
+    const delivery =
+      suspect.state !== 'waiting' || this.#stopped ? null : alone ? await this.#host.beginAlone(suspect) : suspect
     this.#running = delivery
     if (delivery) await this.#runWithPatience(delivery, alone)
     this.#running = null
@@ -115,7 +114,6 @@ export class Suspects {
     clearTimeout(timer)
     if (joined && this.waiting.length > 0) quietAll(true)
     joined = false
-    if (this.waiting.length > 0) await this.#untilAlone(performance.now() + patienceMs(delivery))
   }
 }
 

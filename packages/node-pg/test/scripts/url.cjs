@@ -1,0 +1,4 @@
+const pgmq = require('@pgmq/node-pg')
+const { script } = require('./script.cjs')
+
+script(pgmq)

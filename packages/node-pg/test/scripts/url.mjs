@@ -1,0 +1,4 @@
+import * as pgmq from '@pgmq/node-pg'
+import { script } from './script.cjs'
+
+await script(pgmq)
