@@ -38,6 +38,9 @@ export function isStorable(value: unknown, maxBytes: number): boolean {
   }
 }
 
+/** Deep enough for any sane value, and far from where the search itself would run out of stack. */
+const SEARCHED_LEVELS = 1000
+
 function notSerializable(value: unknown, what: string, cause?: unknown): Error {
   const found = findUnserializable(value, what, new Set())
   const { path, problem } = found ?? { path: what, problem: 'cannot be written as JSON' }
@@ -57,7 +60,7 @@ function findUnserializable(
   }
   if (typeof value !== 'object' || value === null) return null
   if (above.has(value)) return { path, problem: 'refers back to itself' }
-  if (above.size > 5000) return { path: `${path.slice(0, 80)}…`, problem: 'is nested too deeply' }
+  if (above.size > SEARCHED_LEVELS) return { path: `${path.slice(0, 80)}…`, problem: 'is nested too deeply' }
   above.add(value)
   for (const [key, child] of Object.entries(value)) {
     const at = Array.isArray(value) ? `${path}[${key}]` : `${path}.${key}`

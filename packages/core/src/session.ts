@@ -62,14 +62,15 @@ export class Session {
    * a caller's connection a failure would end the transaction, so the catalog is asked before.
    */
   async run<T>(queue: QueueName, doing: Doing, make: (shape: QueueShape) => Statement<T>): Promise<T> {
-    const shape = this.knowledge.shapes.get(queue.physical) ?? (await this.#firstShape(queue, doing))
-    try {
-      const result = await this.query(make(shape), doing)
-      if (this.executor.scope === 'pool') this.knowledge.shapes.set(queue.physical, shape)
-      return result
-    } catch (error) {
-      const learned = await this.#learn(error, queue, shape, doing)
-      return await this.query(make(learned), doing)
+    let shape = this.knowledge.shapes.get(queue.physical) ?? (await this.#firstShape(queue, doing))
+    for (let attempt = 1; ; attempt++) {
+      try {
+        const result = await this.query(make(shape), doing)
+        if (this.executor.scope === 'pool') this.knowledge.shapes.set(queue.physical, shape)
+        return result
+      } catch (error) {
+        shape = await this.#learn(error, queue, shape, doing, attempt)
+      }
     }
   }
 
@@ -107,7 +108,13 @@ export class Session {
   }
 
   /** The form to try next; throws when the error was not about the form. */
-  async #learn(error: unknown, queue: QueueName, tried: QueueShape, doing: Doing): Promise<QueueShape> {
+  async #learn(
+    error: unknown,
+    queue: QueueName,
+    tried: QueueShape,
+    doing: Doing,
+    attempt: number,
+  ): Promise<QueueShape> {
     const state = isPgmqError(error, 'QUERY_FAILED') ? error.details.sqlState : null
     const pooled = this.executor.scope === 'pool'
     if (isDenied(error)) throw await this.#denied(error, queue, doing)
@@ -124,7 +131,9 @@ export class Session {
     const entry = await this.inspect(queue, doing)
     if (!entry.queue) throw missing(entry, queue, doing, error)
     const { shape } = entry
-    if (shape.headers === tried.headers && shape.lastReadAt === tried.lastReadAt) throw error
+    const changed = shape.headers !== tried.headers || shape.lastReadAt !== tried.lastReadAt
+    // A table that was missing a moment ago may be another client's, who created it meanwhile.
+    if (attempt > 1 || !(changed || state === UNDEFINED_TABLE)) throw error
     return shape
   }
 

@@ -18,11 +18,17 @@ export async function begin(h: Pick<Harness, 'url'>, statement = 'begin'): Promi
   return connection
 }
 
+export interface Heard {
+  readonly payloads: readonly string[]
+  /** Calls back for each that arrives. */
+  on(listener: () => unknown): void
+}
+
 /** What arrives on a channel, from now on. */
-export async function listen(h: Pick<Harness, 'url'>, channel: string): Promise<readonly pg.Notification[]> {
+export async function listen(h: Pick<Harness, 'url'>, channel: string): Promise<Heard> {
   const connection = await connect(h)
-  const heard: pg.Notification[] = []
-  connection.on('notification', (notification) => heard.push(notification))
+  const payloads: string[] = []
+  connection.on('notification', ({ payload = '' }) => payloads.push(payload))
   await connection.query(`listen ${pg.escapeIdentifier(channel)}`)
-  return heard
+  return { payloads, on: (listener) => void connection.on('notification', listener) }
 }
