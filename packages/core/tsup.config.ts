@@ -5,7 +5,11 @@ export default defineConfig({
   format: ['esm', 'cjs'],
   platform: 'neutral',
   target: 'es2022',
-  dts: { compilerOptions: { ignoreDeprecations: '6.0' } },
+  dts: {
+    compilerOptions: { ignoreDeprecations: '6.0' },
+    // Users at ES2022 have no AsyncDisposable of their own.
+    banner: '/// <reference lib="esnext.disposable" />',
+  },
   clean: true,
   treeshake: true,
 })

@@ -13,7 +13,8 @@ const nested = (depth: number): unknown => JSON.parse(`${'['.repeat(depth)}${']'
 
 describeSuite('enqueue', (h) => {
   const exists = async (queue: string): Promise<boolean> =>
-    (await h.sql<{ there: boolean }>('select to_regclass($1) is not null there', [`pgmq.q_${queue}`]))[0]?.there === true
+    (await h.sql<{ there: boolean }>('select to_regclass($1) is not null there', [`pgmq.q_${queue}`]))[0]?.there ===
+    true
   /** How many statements wrote what lies in a queue: each was a transaction of its own. */
   const statements = async (queue: string): Promise<number> =>
     (await h.sql<{ n: number }>(`select count(distinct xmin::text)::int n from pgmq.q_${queue}`))[0]?.n ?? 0
@@ -141,7 +142,7 @@ describeSuite('enqueue', (h) => {
   it('stores any JSON value as it is', async () => {
     const queue = await created()
     const values = fc.sample(fc.jsonValue(), 500).filter((value) => !JSON.stringify(value).includes('\\u0000'))
-    const bodies = values.map((value) => ({ value }) as JsonObject)
+    const bodies = values.map((value) => ({ value }))
     await h.client.enqueueMany(queue, bodies)
     const messages = await h.client.dequeueMany(queue, { limit: 500 })
     expect(messages.map(({ body }) => body)).toEqual(JSON.parse(JSON.stringify(bodies)))
@@ -225,7 +226,9 @@ describeSuite('enqueue', (h) => {
   it('keeps the field "task" for itself', async () => {
     const task = defineTask({ name: 'ping', queue: h.queue(), input: unchecked<JsonObject>() })
     const error = await refusal(h.client.enqueue(task, { task: 'pong' }), 'INPUT_INVALID')
-    expect(error.message).toBe('input 0 of task "ping" is invalid: task: the field is reserved for the name of the task')
+    expect(error.message).toBe(
+      'input 0 of task "ping" is invalid: task: the field is reserved for the name of the task',
+    )
     expect(await exists(task.queue)).toBe(false)
   })
 
@@ -235,7 +238,9 @@ describeSuite('enqueue', (h) => {
     const queue = h.queue()
     await h.client.enqueue(queue, { n: 1 }, { delaySeconds: 60.5 })
     expect(await h.client.dequeue(queue)).toBeNull()
-    const [row] = await h.sql<{ s: number }>(`select extract(epoch from vt - enqueued_at)::float8 s from pgmq.q_${queue}`)
+    const [row] = await h.sql<{ s: number }>(
+      `select extract(epoch from vt - enqueued_at)::float8 s from pgmq.q_${queue}`,
+    )
     expect(row?.s).toBeCloseTo(60.5, 0)
   })
 

@@ -57,7 +57,7 @@ describeSuite('worker processes', (h) => {
 
     const letters = await rows(h, `q_${task.queue}_dlq`)
     expect(letters.map(({ message }) => message.reason)).toEqual(Array(5).fill('crash_loop'))
-    expect(letters.every(({ message }) => (message.message as unknown as Job).kill === true)).toBe(true)
+    expect(letters.every(({ message }) => (message.message as Job).kill === true)).toBe(true)
     expect(await places(h, task.queue)).toEqual({ queue: 0, archive: 2_000, dlq: 5 })
     // Two deaths in company, three alone, each; several killers may die of one death.
     expect(deaths).toBeLessThanOrEqual(25)

@@ -6,7 +6,6 @@ import {
   type Tasks,
   unchecked,
   type Worker,
-  type WorkerOptions,
 } from '@pgmq/core'
 import type pg from 'pg'
 import { afterEach, expect, it } from 'vitest'
@@ -16,7 +15,7 @@ import { record } from './support/recorder.js'
 import { until } from './support/until.js'
 
 /** A promise to be kept by hand. */
-function gate(): { readonly opened: Promise<void>; open(): void } {
+function gate(): { readonly opened: Promise<void>; readonly open: () => void } {
   let open = (): void => {}
   const opened = new Promise<void>((resolve) => {
     open = resolve
@@ -31,7 +30,7 @@ describeSuite('leases of a worker', (h) => {
   })
 
   function workerOf<T extends Tasks>(client: PgmqClient, tasks: T, handlers: Handlers<T>, options: object = {}) {
-    const worker = createWorker({ client, tasks, handlers, pollIntervalMs: 100, ...options } as WorkerOptions<T, never>)
+    const worker = createWorker({ client, tasks, handlers, pollIntervalMs: 100, ...options })
     workers.push(worker)
     return { worker, events: record(worker) }
   }
@@ -202,14 +201,14 @@ describeSuite('completeWith', (h) => {
     await h.client.enqueue(task, { n: 1 })
     const run = async (
       handle: (context: {
-        completeWith(tx: pg.PoolClient, output?: unknown): Promise<void>
+        completeWith: (tx: pg.PoolClient, output?: unknown) => Promise<void>
         attempt: number
       }) => Promise<unknown>,
     ) => {
       const worker = createWorker({
         client: h.client,
         tasks: { task },
-        handlers: { task: (_input, context) => handle(context as never) },
+        handlers: { task: (_input: unknown, context: unknown) => handle(context as never) },
         pollIntervalMs: 100,
         ...options,
       } as never)
@@ -299,7 +298,10 @@ describeSuite('completeWith', (h) => {
     const { worker: other, events: others } = make(client, async () => undefined)
     function make(
       on: PgmqClient,
-      handle: (input: { n: number }, context: { completeWith(tx: pg.PoolClient): Promise<void> }) => Promise<unknown>,
+      handle: (
+        input: { n: number },
+        context: { completeWith: (tx: pg.PoolClient) => Promise<void> },
+      ) => Promise<unknown>,
     ) {
       const made = createWorker({
         client: on,

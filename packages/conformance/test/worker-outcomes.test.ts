@@ -37,7 +37,7 @@ describeSuite('a worker', (h) => {
       handlers: { task: handler },
       pollIntervalMs: 100,
       ...options,
-    } as WorkerOptions<{ task: T }, never>)
+    })
     stops.push(() => worker.stop({ graceSeconds: 1 }))
     const events = record(worker)
     await worker.start()
@@ -312,7 +312,7 @@ describeSuite('a worker', (h) => {
       seen.push(`${name} in`)
       const output = await next()
       seen.push(`${name} out`)
-      return `${name}(${output})`
+      return `${name}(${String(output)})`
     }
     const { events } = await work(task, ({ n }) => n, { middleware: [step('a'), step('b')] })
     await until('success', () => events.succeeded.length)

@@ -1,12 +1,4 @@
-import {
-  createWorker,
-  defineTask,
-  type Handlers,
-  type Tasks,
-  unchecked,
-  type Worker,
-  type WorkerOptions,
-} from '@pgmq/core'
+import { createWorker, defineTask, type Handlers, type Tasks, unchecked, type Worker } from '@pgmq/core'
 import { afterEach, expect, it } from 'vitest'
 import { describeSuite } from './support/harness.js'
 import { places, rows } from './support/look.js'
@@ -20,10 +12,7 @@ describeSuite('stopping a worker', (h) => {
   })
 
   function workerOf<T extends Tasks>(tasks: T, handlers: Handlers<T>, options: object = {}) {
-    const worker = createWorker({ client: h.client, tasks, handlers, pollIntervalMs: 100, ...options } as WorkerOptions<
-      T,
-      never
-    >)
+    const worker = createWorker({ client: h.client, tasks, handlers, pollIntervalMs: 100, ...options })
     workers.push(worker)
     return { worker, events: record(worker) }
   }

@@ -109,7 +109,7 @@ export function defineTask<
   if (timeoutSeconds !== undefined && !(timeoutSeconds > 0)) {
     throw configurationInvalid('timeoutSeconds', `task "${name}": timeoutSeconds ${timeoutSeconds} is not above 0`)
   }
-  return Object.freeze({ ...definition, input, version }) as never
+  return Object.freeze({ ...definition, input, version })
 }
 
 /** A typed reference to a job that another process enqueued. */

@@ -10,14 +10,14 @@ export interface Harness {
   /** On the suite's pool, with defaults. */
   readonly client: PgmqClient
   /** Another client; closed after the suite. */
-  clientWith(options: ClientOptions, pool?: pg.Pool): PgmqClient
+  readonly clientWith: (options: ClientOptions, pool?: pg.Pool) => PgmqClient
   /** A pool; ended after the suite. */
-  poolWith(options: pg.PoolConfig): pg.Pool
-  sql<Row extends pg.QueryResultRow>(text: string, params?: unknown[]): Promise<Row[]>
+  readonly poolWith: (options: pg.PoolConfig) => pg.Pool
+  readonly sql: <Row extends pg.QueryResultRow>(text: string, params?: unknown[]) => Promise<Row[]>
   /** Runs in a transaction on a connection of its own, and commits unless it throws. */
-  transaction<T>(work: (connection: pg.PoolClient) => Promise<T>): Promise<T>
+  readonly transaction: <T>(work: (connection: pg.PoolClient) => Promise<T>) => Promise<T>
   /** A queue name that no other test of the suite uses. */
-  queue(): string
+  readonly queue: () => string
 }
 
 /** A suite on a real PostgreSQL; skipped with a reason where there is to be none. */

@@ -13,7 +13,7 @@ export interface AttemptHost {
 }
 
 const nothing = (): void => {}
-export const SILENT: Logger = { debug: nothing, info: nothing, warn: nothing, error: nothing }
+const SILENT: Logger = { debug: nothing, info: nothing, warn: nothing, error: nothing }
 
 /** Made for every attempt, so whatever most handlers never touch is made on first reading. */
 export class AttemptContext implements HandlerContext {

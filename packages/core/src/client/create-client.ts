@@ -13,7 +13,7 @@ import { DeadLetterAdmin } from './dead-letters.js'
 import { Enqueuer } from './enqueuer.js'
 import { Leases } from './leases.js'
 import { NotifyThrottle } from './notify-throttle.js'
-import type { DequeueOptions, EnqueueOptions, EnqueueResult, PgmqClient } from './pgmq-client.js'
+import type { DequeueOptions, EnqueueResult, PgmqClient } from './pgmq-client.js'
 import { type ProcessOptions, processWithRetry } from './process-with-retry.js'
 import { QueueAdmin } from './queue-admin.js'
 
@@ -35,7 +35,7 @@ export function createClient<Connection = never>(
   const throttle = new NotifyThrottle((channel) =>
     pool.query(notify(channel), { verb: 'notify', grants: '' }).catch(() => undefined),
   )
-  const shared: Shared = { driver: driver as Driver, options: resolved, knowledge, throttle, closed: false }
+  const shared: Shared = { driver: driver, options: resolved, knowledge, throttle, closed: false }
   return new Client(new ClientContext(shared, driver.executor))
 }
 
@@ -136,5 +136,3 @@ class Client<Connection> implements PgmqClient<Connection> {
     await this.close()
   }
 }
-
-export type { EnqueueOptions }

@@ -3,7 +3,7 @@ export function pause(ms: number, signal: AbortSignal | undefined): Promise<void
   return new Promise((resolve, reject) => {
     const onAbort = (): void => {
       clearTimeout(timer)
-      reject(signal?.reason as Error)
+      reject(signal?.reason instanceof Error ? signal.reason : new Error('aborted', { cause: signal?.reason }))
     }
     const timer = setTimeout(() => {
       signal?.removeEventListener('abort', onAbort)

@@ -17,7 +17,7 @@ import type { ClientContext } from './context.js'
 import { makeQueue } from './make-queue.js'
 import type { Page, PageOptions, Queues } from './pgmq-client.js'
 
-export const PAGE_SIZE = 100
+const PAGE_SIZE = 100
 
 export class QueueAdmin implements Queues {
   readonly #context: ClientContext
@@ -33,7 +33,7 @@ export class QueueAdmin implements Queues {
   async drop(name: string): Promise<boolean> {
     const queue = this.#context.existing(name)
     const { session } = this.#context
-    const doing: Doing = { verb: `drop queue "${name}"`, grants: 'alter table pgmq."q_{q}" owner' }
+    const doing: Doing = { verb: `drop queue "${name}"`, grants: 'grant <owner of pgmq."q_{q}">' }
     if (!(await session.inspect(queue, doing)).queue) return false
     const dropped = await session.run(queue, doing, () => dropQueue(queue.physical))
     this.#context.shared.knowledge.shapes.delete(queue.physical)

@@ -30,7 +30,7 @@ describe('readHistory', () => {
         fc.nat(),
         fc.dictionary(fc.constantFrom(...Object.values(HEADER)), fc.jsonValue()),
         (readCount, headers) => {
-          const history = readHistory(readCount + 1, headers as never)
+          const history = readHistory(readCount + 1, headers)
           return Object.values(history).every(
             (count) => Number.isInteger(count) && count >= 0 && count <= readCount + 1,
           )

@@ -63,7 +63,7 @@ from f where ${mine} returning f.id::text id, f.rc::text rc`,
   }
 }
 
-export function patchColumn(shape: QueueShape, patches: readonly HeaderPatch[]): FenceColumn {
+function patchColumn(shape: QueueShape, patches: readonly HeaderPatch[]): FenceColumn {
   return {
     name: 'h',
     type: 'text',
@@ -76,8 +76,7 @@ function oneMoreEnded(patch: HeaderPatch): HeaderPatch {
   return typeof ended === 'number' ? { ...patch, [HEADER.ended]: ended + 1 } : patch
 }
 
-export const setHeaders = (shape: QueueShape): string =>
-  shape.headers ? `, headers = ${patched('q.headers', 'f.h')}` : ''
+const setHeaders = (shape: QueueShape): string => (shape.headers ? `, headers = ${patched('q.headers', 'f.h')}` : '')
 
 /** Of leases whose giving back got no reply: those that were given back and have not been leased since. */
 export function findGivenBack(shape: QueueShape, leases: readonly Fence[]): Statement<readonly string[]> {

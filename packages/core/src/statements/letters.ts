@@ -71,7 +71,8 @@ function decodeLetter(queue: QueueName, row: SqlRow): DeadLetter {
   const parsed = parseJson(row.letter ?? 'null')
   const letter = isJsonObject(parsed) ? parsed : {}
   const headers = parseJson(row.headers ?? 'null')
-  const text = (value: JsonValue | undefined): string => (value === undefined || value === null ? '' : String(value))
+  const text = (value: JsonValue | undefined): string =>
+    typeof value === 'string' ? value : typeof value === 'number' ? String(value) : ''
   return {
     queue: deadLetterName(queue.logical),
     id: row.id as string,

@@ -47,7 +47,7 @@ export const patched = (headers: string, patch: string): string => `${object(hea
 export { object as asObject }
 
 /** `{1,2,null}`: one text for a whole array. Only for numbers, which need no quoting. */
-export const numberArray = (values: readonly (string | number | null)[]): string =>
+const numberArray = (values: readonly (string | number | null)[]): string =>
   `{${values.map((v) => v ?? 'null').join()}}`
 
 /** `{"…",null}`: an array of texts. */

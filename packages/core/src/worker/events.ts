@@ -45,8 +45,8 @@ export class Emitter {
 
   on<E extends WorkerEventName>(event: E, listener: (event: WorkerEvents[E]) => void): () => void {
     const listeners = this.#listeners.get(event) ?? new Set()
-    this.#listeners.set(event, listeners.add(listener as Listener))
-    return () => void listeners.delete(listener as Listener)
+    this.#listeners.set(event, listeners.add(listener))
+    return () => void listeners.delete(listener)
   }
 
   /** `make` runs only where somebody listens. A listener that throws is logged; nothing ends the process. */

@@ -32,6 +32,12 @@ export class Parked {
 /** The verdict that a parked message carries: read as foreign input. */
 export function verdictOn(message: Message, retryCount: number): Verdict | null {
   const dead = message.headers[HEADER.dead]
-  if (!isJsonObject(dead) || typeof dead.error !== 'string' || !REASONS.has(String(dead.reason))) return null
+  if (
+    !isJsonObject(dead) ||
+    typeof dead.error !== 'string' ||
+    typeof dead.reason !== 'string' ||
+    !REASONS.has(dead.reason)
+  )
+    return null
   return { reason: dead.reason as DeadLetterReason, error: dead.error, retryCount }
 }

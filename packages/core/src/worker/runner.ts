@@ -1,5 +1,5 @@
 import { AttemptContext, type AttemptHost } from '../attempt/context.js'
-import type { HandlerContext, HandlerMiddleware } from '../attempt/handler.js'
+import type { HandlerMiddleware } from '../attempt/handler.js'
 import { noTask, parseInput, taskNameOf, unknownTask } from '../attempt/input.js'
 import { failureOf, successOf } from '../attempt/outcome-of.js'
 import type { PgmqClient } from '../client/pgmq-client.js'
@@ -61,12 +61,9 @@ export class Runner {
     events.emit('started', () => ({ task: task.name, message: delivery.message, attempt: delivery.attempt }))
     this.timeouts.watch(delivery, delivery.startedMs + timeoutMsOf(task, delivery.queue.options.timeoutSeconds))
     const context = new AttemptContext(hostOf(this.#host, delivery), task.name, client, logger)
-    if (middleware.length === 0) return handle(input as never, context)
-    const innermost = async (): Promise<unknown> => await handle(input as never, context)
-    return middleware.reduceRight<() => Promise<unknown>>(
-      (next, step) => () => step(context as HandlerContext, next),
-      innermost,
-    )()
+    if (middleware.length === 0) return handle(input, context)
+    const innermost = async (): Promise<unknown> => await handle(input, context)
+    return middleware.reduceRight<() => Promise<unknown>>((next, step) => () => step(context, next), innermost)()
   }
 
   /** Out of time: the signal aborts. A handler that does not end soon after frees its slot and is a stray from then on. */
