@@ -49,7 +49,7 @@ export function dedicate(
   async function release(): Promise<void> {
     refuse()
     // Not by `end` while it connects: `pg` would leave the promise of `connect` pending.
-    if (turns.busy) abandon(client)
+    if (turns.busy) await abandon(client)
     else if (!(await endsWithin(client.end(), GOODBYE_MS))) destroy(client)
   }
   client.on('error', refuse)

@@ -11,7 +11,7 @@ import { statementNames } from './statement-names.js'
 
 /** A driver over a URL, a pool or a single connection of `pg`. Opens nothing by itself. */
 export function createDriver(connection: string | PgPool | PgConnection): Driver<PgConnection> {
-  if (isPool(connection)) return poolDriver(async () => connection, !!clientClassOf(connection))
+  if (isPool(connection)) return poolDriver(async () => connection, 'Client' in connection)
   if (connection && typeof connection === 'string') {
     const { get, end } = ownPool(connection)
     return poolDriver(get, true, end)
@@ -36,7 +36,7 @@ function executors(): (connection: PgConnection) => SqlExecutor {
   return (connection) => {
     if (isPool(connection) || typeof connection?.query !== 'function') {
       // Not the value itself: it may be a connection string with a password.
-      throw new TypeError('no connection of pg: pass a Client or PoolClient; createClient takes a Pool or string too')
+      throw new TypeError('pass a Client or PoolClient of pg (createClient takes a Pool or URL too)')
     }
     const executor =
       known.get(connection) ?? createExecutor(turnSource('connection', connection, { busy: false }, ignore), nameOf)
@@ -57,8 +57,8 @@ function poolDriver(pool: () => Promise<PgPool>, canReserve: boolean, end?: () =
   }
 
   async function open(): Promise<Dedicated> {
-    const from = await take()
-    const dedicated = dedicate(clientClassOf(from) as PgClientConstructor, from.options, nameOf)
+    const { Client, options } = (await take()) as PgPool & { readonly Client: PgClientConstructor }
+    const dedicated = dedicate(Client, options, nameOf)
     opened.add(dedicated)
     void dedicated.over.then(() => opened.delete(dedicated))
     return dedicated
@@ -89,10 +89,4 @@ function poolDriver(pool: () => Promise<PgPool>, canReserve: boolean, end?: () =
       await end?.()
     },
   }
-}
-
-/** The class that a pool makes its clients of: the user's own, when the pool was given one. */
-function clientClassOf(pool: PgPool): PgClientConstructor | undefined {
-  const { Client } = pool as { Client?: PgClientConstructor }
-  return Client
 }

@@ -30,6 +30,8 @@ interface Progress {
   loan?: Loan
   /** Ended, or given up. */
   over?: boolean
+  /** Given up while it ran, or ended by a broken connection. */
+  spoilt?: boolean
 }
 
 /** Beats every type parser that the user set. `String` also reads the bytes of a client that is set to `binary`. */
@@ -54,13 +56,13 @@ async function run(source: Source, config: QueryConfig, progress: Progress): Row
   progress.loan = loan
   try {
     const { rows } = progress.over ? { rows: [] } : await loan.connection.query(config)
-    loan.giveBack(false)
     return rows as readonly SqlRow[]
   } catch (error) {
-    loan.giveBack(spoilsConnection(error))
+    progress.spoilt ||= spoilsConnection(error)
     throw statementError(error)
   } finally {
     progress.over = true
+    loan.giveBack(progress.spoilt === true)
   }
 }
 
@@ -79,6 +81,8 @@ function runWithin(source: Source, config: QueryConfig, { timeoutMs, signal }: Q
       const { loan, over } = progress
       if (over) return
       progress.over = true
+      // Even when the server stops the statement: the request may hit whatever is on the connection by then.
+      progress.spoilt = loan !== undefined
       lift()
       if (loan && source.scope === 'connection') {
         // A caller's: what else is on it may live on, if only to be rolled back. So the server is to stop the statement.
@@ -86,7 +90,7 @@ function runWithin(source: Source, config: QueryConfig, { timeoutMs, signal }: Q
         timer = setTimeout(() => destroy(loan.connection), CANCEL_MS)
         return
       }
-      if (loan) abandon(loan.connection)
+      if (loan) void abandon(loan.connection)
       const when = signal?.aborted ? 'before the abort' : `within ${timeoutMs} ms`
       reject(connectionError(`no ${loan ? 'reply' : 'connection'} ${when}`, loan !== undefined, signal?.reason))
     }

@@ -1,6 +1,6 @@
 import type { PgInternals, PgWire } from './connection-types.js'
 
-export const CANCEL_MS = 2_000
+export const CANCEL_MS = 1_000
 
 export const ignore = (): void => {}
 
@@ -10,9 +10,12 @@ export function destroy(target: PgInternals): void {
   target.connection?.stream?.destroy?.()
 }
 
-/** For a statement that nobody waits for any more, on a connection that nobody else needs. */
-export function abandon(target: PgInternals): void {
-  void requestCancel(target)
+/**
+ * For a statement that nobody waits for any more, on a connection that nobody else needs. In this order, for a pooler
+ * takes no request to cancel for a client that has gone.
+ */
+export async function abandon(target: PgInternals): Promise<void> {
+  await requestCancel(target)
   destroy(target)
 }
 

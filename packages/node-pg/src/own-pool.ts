@@ -36,7 +36,7 @@ export function ownPool(connectionString: string): {
 
 async function open(connectionString: string): Promise<OwnPool> {
   const pg: PgModule = await import('pg').catch((error: unknown) => {
-    throw connectionError('cannot load "pg": install it', false, error)
+    throw connectionError('cannot load "pg": npm install pg', false, error)
   })
   const { Pool } = pg.default ?? pg
   // An idle pool has nothing to lose, so it keeps no process alive: scripts need not close their client.

@@ -18,8 +18,8 @@ describeDatabase('text in, text out', () => {
   const executor = (kind: string): SqlExecutor => executors.get(kind) as SqlExecutor
 
   beforeAll(async () => {
-    const pool = new pg.Pool({ connectionString: database.url, types: hostile as never })
-    const client = new pg.Client({ connectionString: database.url, types: hostile as never })
+    const pool = new pg.Pool({ connectionString: database.url, types: hostile })
+    const client = new pg.Client({ connectionString: database.url, types: hostile })
     await client.connect()
     const poolClient = await pool.connect()
     await poolClient.query('begin')
