@@ -85,7 +85,7 @@ function poolDriver(pool: () => Promise<PgPool>, canReserve: boolean, end?: () =
     ...(canReserve && { notifier, reserve }),
     async close() {
       closed = true
-      await Promise.all([notifier.close(), ...[...opened].map(({ release }) => release())])
+      await Promise.all([notifier.close(), ...[...opened].map((dedicated) => dedicated.release())])
       await end?.()
     },
   }

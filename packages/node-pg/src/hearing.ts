@@ -2,17 +2,20 @@ import type { SqlExecutor } from '@pgmq/core'
 import type { Dedicated } from './dedicated.js'
 import { endsWithin } from './hang-up.js'
 
-const REPLY_TIMEOUT_MS = 10_000
+/** None of these can be long in coming. */
+const SOON = { timeoutMs: 10_000 }
 const PROBE_CHANNEL = 'pgmq.probe'
 const PROBE_MS = 2_000
 
-/** A statement whose answer cannot be long in coming. */
-export function ask(executor: SqlExecutor, text: string): ReturnType<SqlExecutor['query']> {
-  return executor.query(text, [], { timeoutMs: REPLY_TIMEOUT_MS })
+export async function ask(executor: SqlExecutor, verb: 'listen' | 'notify', channel: string): Promise<void> {
+  await executor.query(`${verb} "${channel.replaceAll('"', '""')}"`, [], SOON)
 }
 
-export async function askFor(executor: SqlExecutor, verb: 'listen' | 'notify', channel: string): Promise<void> {
-  await ask(executor, `${verb} "${channel.replaceAll('"', '""')}"`)
+/** The number of the server's process, and a sign of life. */
+export async function processId(executor: SqlExecutor): Promise<string | null | undefined> {
+   
+  const [row] = await executor.query('select pg_backend_pid() as pid', [], SOON)
+  return row?.pid
 }
 
 /**
@@ -21,14 +24,13 @@ export async function askFor(executor: SqlExecutor, verb: 'listen' | 'notify', c
  * elsewhere decides, for a pooler in session mode is fine.
  */
 export async function proveHearing({ client, executor }: Dedicated, elsewhere: SqlExecutor): Promise<void> {
-  const [row] = await ask(executor, 'select pg_backend_pid() as pid')
-  if (row?.pid === String(client.processID)) return
+  if ((await processId(executor)) === String(client.processID)) return
   const heard = new Promise<void>((resolve) => {
     client.on('notification', ({ channel }: { readonly channel: string }) => {
       if (channel === PROBE_CHANNEL) resolve()
     })
   })
-  await askFor(executor, 'listen', PROBE_CHANNEL)
-  await askFor(elsewhere, 'notify', PROBE_CHANNEL)
+  await ask(executor, 'listen', PROBE_CHANNEL)
+  await ask(elsewhere, 'notify', PROBE_CHANNEL)
   if (!(await endsWithin(heard, PROBE_MS))) throw new Error('no notifications')
 }

@@ -1,6 +1,6 @@
 import type { Notifier, SqlExecutor } from '@pgmq/core'
 import type { Dedicated } from './dedicated.js'
-import { ask, askFor, proveHearing } from './hearing.js'
+import { ask, processId, proveHearing } from './hearing.js'
 
 const FIRST_RETRY_MS = 100
 const LONGEST_RETRY_MS = 10_000
@@ -63,7 +63,7 @@ export class PgNotifier implements Notifier {
     try {
       const line = this.#line ?? (await this.#connect())
       // A line that does not answer in time is given up by its executor.
-      await ask(line.executor, 'select 1')
+      await processId(line.executor)
       await this.#listenTo(line, this.#channels)
       if (line !== this.#line) return
       this.#failures = 0
@@ -89,7 +89,7 @@ export class PgNotifier implements Notifier {
   /** A channel that nobody wants any more is left alone until the line is closed: that costs less than it saves. */
   async #listenTo({ executor }: Dedicated, channels: Set<string>): Promise<void> {
     for (const { channel } of this.#listeners) {
-      if (!channels.has(channel)) await askFor(executor, 'listen', channel)
+      if (!channels.has(channel)) await ask(executor, 'listen', channel)
       channels.add(channel)
     }
   }
@@ -119,7 +119,7 @@ export class PgNotifier implements Notifier {
 
   #runIn(ms: number): void {
     clearTimeout(this.#timer)
-    if (this.#listeners.size > 0) this.#timer = setTimeout(() => this.#run(), ms)
+    if (this.#listeners.size > 0) this.#timer = setTimeout(() => void this.#run(), ms)
   }
 }
 

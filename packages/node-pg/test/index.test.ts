@@ -144,7 +144,9 @@ describeDatabase('a client over pg', () => {
 
   describe.each(['url.mjs', 'url.cjs'])('a process (%s)', (script) => {
     const start = (...args: string[]): Promise<{ stdout: string }> =>
-      run(process.execPath, [fileURLToPath(new URL(`scripts/${script}`, import.meta.url)), database.url, ...args], { timeout: 20_000 })
+      run(process.execPath, [fileURLToPath(new URL(`scripts/${script}`, import.meta.url)), database.url, ...args], {
+        timeout: 20_000,
+      })
 
     it('ends by itself after close', async () => {
       expect((await start('close')).stdout).toBe('enqueued\nheard\nclosed\n')
@@ -152,7 +154,11 @@ describeDatabase('a client over pg', () => {
 
     it('lives as long as its worker, and ends by itself after that', async () => {
       const client = createClient(pool)
-      const worker = spawn(process.execPath, [fileURLToPath(new URL(`scripts/${script}`, import.meta.url)), database.url, 'work'])
+      const worker = spawn(process.execPath, [
+        fileURLToPath(new URL(`scripts/${script}`, import.meta.url)),
+        database.url,
+        'work',
+      ])
       let said = ''
       worker.stdout.on('data', (chunk) => {
         said += chunk

@@ -61,6 +61,19 @@ describeDatabase('time-outs and aborts', () => {
     expect(await executor.query('select 1 as one', [])).toEqual([{ one: '1' }])
   })
 
+  it('an abort just after the reply harms neither the result nor the connection', async () => {
+    const pool = poolOfOne()
+    const { executor } = createDriver(pool)
+    const controller = new AbortController()
+    const pid = async (options = {}): Promise<unknown> =>
+      (await executor.query('select pg_backend_pid() as pid', [], options))[0]?.pid
+    pool.once('release', () => controller.abort())
+    const first = await pid({ signal: controller.signal })
+
+    expect(first).toMatch(/^\d+$/)
+    expect(await pid()).toBe(first)
+  })
+
   it.each(['a pool', 'a reserved connection'])('the server is told to stop what was given up (%s)', async (kind) => {
     const driver = createDriver(poolOfOne())
     const reserved = kind === 'a pool' ? undefined : await driver.reserve?.()

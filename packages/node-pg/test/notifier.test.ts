@@ -1,7 +1,7 @@
 import type { Driver } from '@pgmq/core'
 import { describeDatabase, useTestDatabase } from '@pgmq/test-database'
 import pg from 'pg'
-import { afterEach, beforeEach, expect, it } from 'vitest'
+import { afterEach, beforeEach, expect, it, vi } from 'vitest'
 import { createDriver } from '../src/driver.js'
 import { deafPooler, sessionPooler, startProxy } from './support/proxy.js'
 import { until } from './support/until.js'
@@ -162,6 +162,26 @@ describeDatabase('notifications', () => {
 
     await until('it hears', () => ear.heard === 1)
     expect(ear.states).toEqual([true])
+  })
+
+  it('notices a server that fell silent, and listens again once it answers', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    undo.push(() => vi.useRealTimers())
+    await using proxy = await startProxy(database.url)
+    const ear = await listen(driverOver(proxy.url), 'silence')
+    expect(ear.states).toEqual([true])
+    proxy.freeze()
+    const aMinuteLater = (): Promise<unknown> => vi.advanceTimersByTimeAsync(60_000)
+    await aMinuteLater()
+    expect(ear.states).toEqual([true, false])
+    proxy.thaw()
+    await until('it is up again', async () => {
+      await vi.advanceTimersByTimeAsync(1_000)
+      return ear.states.length === 3
+    })
+    await notify('silence')
+
+    await until('it hears', () => ear.heard === 1)
   })
 
   it('can be ended at once while the server does not answer', async () => {

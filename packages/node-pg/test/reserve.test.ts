@@ -62,7 +62,7 @@ describeDatabase('reserved connections', () => {
     const pool = poolOf({
       options: '-c search_path=elsewhere',
       application_name: 'mine',
-      onConnect: async (client: pg.ClientBase) => void (await client.query(`set timezone to 'Asia/Tokyo'`)),
+      onConnect: (client: pg.ClientBase) => client.query(`set timezone to 'Asia/Tokyo'`) as never,
     })
     const { executor } = await reserve(pool)
 
@@ -133,24 +133,26 @@ describeDatabase('reserved connections', () => {
   })
 
   it('release ends the connection, and what comes after rejects as not sent', async () => {
-    const { executor, release } = await reserve(poolOf())
+    const reserved = await reserve(poolOf())
+    const { executor } = reserved
     const [row] = await executor.query('select pg_backend_pid() as pid', [])
-    await release()
-    await release()
+    await reserved.release()
+    await reserved.release()
 
     await until('the server has ended it', async () => !(await isConnected(row?.pid)))
     expect(await rejectionOf(executor.query('select 1', []))).toMatchObject({ sent: false })
   })
 
   it('release does not wait for a statement that runs', async () => {
-    const { executor, release } = await reserve(poolOf())
+    const reserved = await reserve(poolOf())
+    const { executor } = reserved
     const [row] = await executor.query('select pg_backend_pid() as pid', [])
     const rejection = rejectionOf(executor.query('select pg_sleep(60)', []))
     await until('it runs', async () => {
       const { rows } = await looker.query('select state from pg_stat_activity where pid = $1', [row?.pid])
       return rows[0]?.state === 'active'
     })
-    await release()
+    await reserved.release()
 
     expect(await rejection).toMatchObject({ code: '57014' })
     await until('the server has stopped it', async () => !(await isConnected(row?.pid)))
@@ -158,18 +160,19 @@ describeDatabase('reserved connections', () => {
 
   it('release does not wait for a server that does not answer', async () => {
     await using proxy = await startProxy(database.url)
-    const { release } = await reserve(poolOf({ connectionString: proxy.url }))
+    const reserved = await reserve(poolOf({ connectionString: proxy.url }))
     proxy.freeze()
 
-    await expect(release()).resolves.toBeUndefined()
+    await expect(reserved.release()).resolves.toBeUndefined()
   })
 
   it('release of a broken connection is no error', async () => {
-    const { executor, release } = await reserve(poolOf())
+    const reserved = await reserve(poolOf())
+    const { executor } = reserved
     const [row] = await executor.query('select pg_backend_pid() as pid', [])
     await looker.query('select pg_terminate_backend($1)', [row?.pid])
 
-    await expect(release()).resolves.toBeUndefined()
+    await expect(reserved.release()).resolves.toBeUndefined()
   })
 
   it('a connection that breaks while idle rejects the next statement as not sent, and the process lives on', async () => {
@@ -194,7 +197,7 @@ describeDatabase('reserved connections', () => {
 
   it('a single connection, or a pool of some other make, has none to give', async () => {
     const client = await poolOf().connect()
-    const lookAlike = { options: {}, totalCount: 0, query: looker.query, connect: async () => client }
+    const lookAlike = { options: {}, totalCount: 0, query: () => looker.query('select 1'), connect: async () => client }
 
     expect(createDriver(client)).toMatchObject({ executor: { scope: 'connection' } })
     expect(createDriver(client)).not.toHaveProperty('reserve')

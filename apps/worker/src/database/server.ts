@@ -79,6 +79,10 @@ export function explainConnection(error: unknown, server: ServerName): Failure {
 function explanation(error: unknown, { host, port, database, user }: ServerName): string {
   const where = host.startsWith('/') ? host : `${host}:${port}`
   const unreachable = (reason: string): string => `cannot reach PostgreSQL at ${where}: ${reason}. ${CHECK}`
+  const byText = (text: string): string =>
+    /client password must be a string/.test(text)
+      ? `PostgreSQL at ${where} asks user "${user}" for a password. Give it in DATABASE_URL, or POSTGRES_PASSWORD`
+      : unreachable(/timeout/i.test(text) ? 'no answer within 10 s' : text)
   switch (codeOf(error)) {
     case 'ECONNREFUSED':
       return unreachable('connection refused')
@@ -93,9 +97,7 @@ function explanation(error: unknown, { host, port, database, user }: ServerName)
       return `there is no database "${database}" on PostgreSQL at ${where}. Create it: createdb ${database}`
     case '53300':
       return `PostgreSQL at ${where} has no connection left: ${textOf(error)}. Raise its max_connections, or lower --concurrency`
+    default:
+      return byText(textOf(error))
   }
-  if (/client password must be a string/.test(textOf(error))) {
-    return `PostgreSQL at ${where} asks user "${user}" for a password. Give it in DATABASE_URL, or POSTGRES_PASSWORD`
-  }
-  return unreachable(/timeout/i.test(textOf(error)) ? 'no answer within 10 s' : textOf(error))
 }

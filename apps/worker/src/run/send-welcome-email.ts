@@ -40,7 +40,8 @@ export function createSendWelcomeEmail(
 
 /** Headers are foreign input: a job that anybody sent with plain SQL has none. */
 function rowOf({ headers }: Message): { readonly importId: string; readonly line: string } | undefined {
-  const [importId, line] = [String(headers[IMPORT_HEADER]), String(headers[LINE_HEADER])]
+  const text = (value: unknown): string => (typeof value === 'string' || typeof value === 'number' ? String(value) : '')
+  const [importId, line] = [text(headers[IMPORT_HEADER]), text(headers[LINE_HEADER])]
   return /^[0-9]{1,18}$/.test(importId) && /^[0-9]{1,18}$/.test(line) ? { importId, line } : undefined
 }
 

@@ -42,8 +42,8 @@ export class LineReader {
   async next(): Promise<Line | undefined> {
     const line = this.#ahead.shift()
     if (line) return line
-    const { value, done } = await this.#lines.next()
-    return done ? undefined : value
+    const result = await this.#lines.next()
+    return result.done ? undefined : result.value
   }
 
   putBack(lines: readonly Line[]): void {

@@ -10,6 +10,8 @@ export interface Proxy extends AsyncDisposable {
   cut(): void
   /** From now on nothing comes through, on old connections and new ones, and nobody is told. */
   freeze(): void
+  /** For new connections: those before stay as they are. */
+  thaw(): void
 }
 
 export interface ProxyOptions {
@@ -23,6 +25,7 @@ export async function startProxy(target: string, { reply, port: ownPort = 0 }: P
   const { hostname, port } = new URL(target)
   const sockets = new Set<Socket>()
   let frozen = false
+  const deaf = new WeakSet<Socket>()
   const server = createServer((client) => {
     const upstream = connect(Number(port), hostname)
     const change = reply?.() ?? ((chunk) => chunk)
@@ -31,11 +34,14 @@ export async function startProxy(target: string, { reply, port: ownPort = 0 }: P
       [upstream, client, change],
     ] as const) {
       sockets.add(from)
-      from.on('data', (chunk) => frozen || to.write(via(chunk)))
+      from.on('data', (chunk) => {
+        if (frozen) deaf.add(from).add(to)
+        else if (!deaf.has(from)) to.write(via(chunk))
+      })
       from.on('error', () => {})
       from.on('close', () => {
         sockets.delete(from)
-        if (!frozen) to.destroy()
+        if (!frozen && !deaf.has(from)) to.destroy()
       })
     }
   })
@@ -55,6 +61,10 @@ export async function startProxy(target: string, { reply, port: ownPort = 0 }: P
     cut,
     freeze() {
       frozen = true
+      for (const socket of sockets) deaf.add(socket)
+    },
+    thaw() {
+      frozen = false
     },
     async [Symbol.asyncDispose]() {
       for (const socket of sockets) socket.destroy()
