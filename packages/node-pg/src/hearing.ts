@@ -13,7 +13,6 @@ export async function ask(executor: SqlExecutor, verb: 'listen' | 'notify', chan
 
 /** The number of the server's process, and a sign of life. */
 export async function processId(executor: SqlExecutor): Promise<string | null | undefined> {
-   
   const [row] = await executor.query('select pg_backend_pid() as pid', [], SOON)
   return row?.pid
 }

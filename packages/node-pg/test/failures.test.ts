@@ -5,6 +5,7 @@ import pg from 'pg'
 import { afterEach, describe, expect, it } from 'vitest'
 import { createDriver } from '../src/driver.js'
 import { startProxy } from './support/proxy.js'
+import { quietPool } from './support/quiet-pool.js'
 import { rejectionOf } from './support/rejection.js'
 import { until } from './support/until.js'
 
@@ -18,8 +19,7 @@ describeDatabase('failures', () => {
   })
 
   function poolOf(options: pg.PoolConfig = {}): pg.Pool {
-    const pool = new pg.Pool({ connectionString: database.url, ...options })
-    pool.on('error', () => {})
+    const pool = quietPool({ connectionString: database.url, ...options })
     undo.push(() => pool.end())
     return pool
   }
@@ -53,7 +53,7 @@ describeDatabase('failures', () => {
     it.each(['a URL', 'a Pool', 'a reserved connection'])(
       'a refused connection rejects as not sent (%s)',
       async (kind) => {
-        const pool = new pg.Pool({ connectionString: NOWHERE })
+        const pool = quietPool({ connectionString: NOWHERE })
         const driver = createDriver(kind === 'a Pool' || kind.startsWith('a reserved') ? pool : NOWHERE)
         const error = await rejectionOf(
           kind.startsWith('a reserved')
@@ -102,7 +102,7 @@ describeDatabase('failures', () => {
     })
 
     it('an ended pool rejects as not sent', async () => {
-      const pool = new pg.Pool({ connectionString: database.url })
+      const pool = quietPool({ connectionString: database.url })
       await pool.end()
 
       expect(await rejectionOf(createDriver(pool).executor.query('select 1', []))).toMatchObject({ sent: false })
@@ -160,6 +160,26 @@ describeDatabase('failures', () => {
 
       expect(await rejection).toMatchObject({ code: '57P01' })
       expect(await executor.query('select 1 as one', [])).toEqual([{ one: '1' }])
+    })
+
+    it("a pool of the user's has no error to tell, which would end a process that does not listen", async () => {
+      const looker = await observer()
+      await using proxy = await startProxy(database.url)
+      const pool = poolOf({ max: 1, connectionString: proxy.url })
+      const told: Error[] = []
+      pool.on('error', (error) => told.push(error))
+      const { executor } = createDriver(pool)
+      const terminated = rejectionOf(executor.query('select pg_sleep(60) /* quietly terminated */', []))
+      await looker.query('select pg_terminate_backend($1)', [await running(looker, 'quietly terminated')])
+      await terminated
+      await rejectionOf(executor.query('select pg_sleep(60)', [], { timeoutMs: 50 }))
+      const cut = rejectionOf(executor.query('select pg_sleep(60) /* quietly cut */', []))
+      await looker.query('select pg_cancel_backend($1)', [await running(looker, 'quietly cut')])
+      proxy.cut()
+      await cut
+      await until('all connections have ended', () => pool.totalCount === 0 && proxy.connections === 0)
+
+      expect(told).toEqual([])
     })
 
     it('a cancelled statement rejects with its SQLSTATE', async () => {

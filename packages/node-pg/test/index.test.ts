@@ -4,10 +4,11 @@ import { createServer } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { describeDatabase, useTestDatabase } from '@pgmq/test-database'
-import pg from 'pg'
+import type pg from 'pg'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import * as entry from '../src/index.js'
 import { createClient, fromPg } from '../src/index.js'
+import { quietPool } from './support/quiet-pool.js'
 import { rejectionOf } from './support/rejection.js'
 import { until } from './support/until.js'
 
@@ -51,7 +52,7 @@ describeDatabase('a client over pg', () => {
   let pool: pg.Pool
 
   beforeEach(() => {
-    pool = new pg.Pool({ connectionString: database.url })
+    pool = quietPool({ connectionString: database.url })
   })
   afterEach(() => pool.end())
 

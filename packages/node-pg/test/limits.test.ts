@@ -4,6 +4,7 @@ import pg from 'pg'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createDriver } from '../src/driver.js'
 import { startProxy } from './support/proxy.js'
+import { quietPool } from './support/quiet-pool.js'
 import { rejectionOf } from './support/rejection.js'
 import { until } from './support/until.js'
 
@@ -25,7 +26,7 @@ describeDatabase('time-outs and aborts', () => {
 
   /** One client at most, so that the next statement would run on the same connection, were it not destroyed. */
   function poolOfOne(options: pg.PoolConfig = {}): pg.Pool {
-    const pool = new pg.Pool({ connectionString: database.url, max: 1, ...options })
+    const pool = quietPool({ connectionString: database.url, max: 1, ...options })
     undo.push(() => pool.end())
     return pool
   }

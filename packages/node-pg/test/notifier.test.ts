@@ -4,6 +4,7 @@ import pg from 'pg'
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
 import { createDriver } from '../src/driver.js'
 import { deafPooler, sessionPooler, startProxy } from './support/proxy.js'
+import { quietPool } from './support/quiet-pool.js'
 import { until } from './support/until.js'
 
 describeDatabase('notifications', () => {
@@ -69,7 +70,7 @@ describeDatabase('notifications', () => {
   })
 
   it("hears over a connection that is not the pool's, whose every client is held", async () => {
-    const pool = new pg.Pool({ connectionString: database.url, max: 1 })
+    const pool = quietPool({ connectionString: database.url, max: 1 })
     const held = await pool.connect()
     const driver = createDriver(pool)
     const ear = await listen(driver, 'held')

@@ -1,16 +1,17 @@
 import type { SqlExecutor } from '@pgmq/core'
 import { describeDatabase, useTestDatabase } from '@pgmq/test-database'
-import pg from 'pg'
+import type pg from 'pg'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { createDriver } from '../src/driver.js'
 import { statementNames } from '../src/statement-names.js'
+import { quietPool } from './support/quiet-pool.js'
 
 describeDatabase('prepared statements', () => {
   const database = useTestDatabase()
   let pool: pg.Pool
 
   beforeEach(() => {
-    pool = new pg.Pool({ connectionString: database.url, max: 1 })
+    pool = quietPool({ connectionString: database.url, max: 1 })
   })
   afterEach(() => pool.end())
 

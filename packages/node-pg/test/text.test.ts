@@ -3,6 +3,7 @@ import { describeDatabase, useTestDatabase } from '@pgmq/test-database'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createDriver } from '../src/driver.js'
+import { quietPool } from './support/quiet-pool.js'
 import { rejectionOf } from './support/rejection.js'
 
 /** As a user might who wants numbers, dates and BigInts; for every type there is, and no less hostile than that. */
@@ -18,7 +19,7 @@ describeDatabase('text in, text out', () => {
   const executor = (kind: string): SqlExecutor => executors.get(kind) as SqlExecutor
 
   beforeAll(async () => {
-    const pool = new pg.Pool({ connectionString: database.url, types: hostile })
+    const pool = quietPool({ connectionString: database.url, types: hostile })
     const client = new pg.Client({ connectionString: database.url, types: hostile })
     await client.connect()
     const poolClient = await pool.connect()
@@ -130,7 +131,7 @@ describeDatabase('text in, text out', () => {
   })
 
   it('reads text columns of a client that is set to binary', async () => {
-    const pool = new pg.Pool({ connectionString: database.url, binary: true } as pg.PoolConfig)
+    const pool = quietPool({ connectionString: database.url, binary: true } as pg.PoolConfig)
     const { executor } = createDriver(pool)
 
     expect(await executor.query(`select $1::text as value`, ['ü→😀'])).toEqual([{ value: 'ü→😀' }])
@@ -148,7 +149,7 @@ describeDatabase('text in, text out', () => {
   })
 
   it('leaves a pool alone when a statement fails: its connection is used again', async () => {
-    const pool = new pg.Pool({ connectionString: database.url, max: 1 })
+    const pool = quietPool({ connectionString: database.url, max: 1 })
     const { executor } = createDriver(pool)
     const pid = async (): Promise<unknown> => (await executor.query('select pg_backend_pid() as pid', []))[0]?.pid
     const before = await pid()

@@ -17,10 +17,10 @@ export interface Running {
 /** The app as its users run it, with nothing of this process's environment that would point it to another server. */
 export function startApp(args: readonly string[], env: Readonly<Record<string, string>> = {}): Running {
   const clean = Object.entries(process.env).filter(
-    ([name]) => !/^(DATABASE_URL|POSTGRES_|PGMQ_|SMTP_URL|DEBUG)/.test(name),
+    ([name]) => !/^(DATABASE_URL|POSTGRES_|PGMQ_|SMTP_URL|DEBUG|FORCE_COLOR|CI$)/.test(name),
   )
   const child = spawn(process.execPath, [main, ...args], {
-    env: { ...Object.fromEntries(clean), ...env },
+    env: { ...Object.fromEntries(clean), NO_COLOR: '1', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   let output = ''
