@@ -30,7 +30,8 @@ export interface SqlExecutor {
    *
    * Rejects with an error whose `code` is the SQLSTATE; where there is none, with one that has `sent`: `false` when the
    * statement certainly never reached the server, `true` when it may have run. A connection that still has a query on it
-   * after a time-out or an abort is destroyed or cancelled, never used again as it is.
+   * after a time-out or an abort is destroyed or cancelled, never used again as it is. Where the server confirms that it
+   * cancelled the statement, 57014 says so: nothing was written.
    */
   query(text: string, params: readonly SqlParam[], options?: QueryOptions): Promise<readonly SqlRow[]>
 }

@@ -13,7 +13,7 @@ const TRANSIENT: ReadonlySet<string> = new Set(['40P01', '40001', '55P03'])
 /** The server took no statement on this connection: starting up, too many clients, refused, no such database. */
 const NOT_SENT = /^(57P03|53300|28...|3D000)$/
 /** The connection ended under the statement: it may have run. */
-const CUT_OFF = /^(08...|57P0[1245])$/
+const CUT_OFF = /^(08...|57P0[1245]|25P0[34])$/
 /** Not the fault of one item in a batch: connections, grants, missing tables, transactions, resources, the server itself. */
 const NOT_THE_DATA = /^(08|25|28|40|42|53|57|58|XX)/
 

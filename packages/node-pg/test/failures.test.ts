@@ -174,9 +174,10 @@ describeDatabase('failures', () => {
       await terminated
       await rejectionOf(executor.query('select pg_sleep(60)', [], { timeoutMs: 50 }))
       const cut = rejectionOf(executor.query('select pg_sleep(60) /* quietly cut */', []))
-      await looker.query('select pg_cancel_backend($1)', [await running(looker, 'quietly cut')])
+      const orphan = await running(looker, 'quietly cut')
       proxy.cut()
       await cut
+      await looker.query('select pg_terminate_backend($1)', [orphan])
       await until('all connections have ended', () => pool.totalCount === 0 && proxy.connections === 0)
 
       expect(told).toEqual([])
