@@ -11,6 +11,7 @@ export const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)))
 const windows = process.platform === 'win32'
 const manifest = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8'))
 const pinnedPnpm = manifest.packageManager.split('@')[1].split('+')[0]
+const installRecord = path.join(root, 'node_modules', '.last-install.json')
 const exitCodes = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 }
 
 requireNode(manifest.engines.node.replace('>=', ''))
@@ -45,7 +46,7 @@ export function run(command, args, { cwd = root, env = process.env, output = 'in
     child.on('close', (code, signal) => {
       const interrupted = stopForwarding()
       const exitCode = code ?? exitCodes[signal] ?? 1
-      if (quiet && exitCode !== 0) process.stderr.write(Buffer.concat(chunks))
+      if (quiet && exitCode !== 0 && interrupted === undefined) process.stderr.write(Buffer.concat(chunks))
       // A program that was told to stop and did so cleanly succeeded, but a step after it must not begin.
       resolve({ exitCode, interrupted })
     })
@@ -60,13 +61,12 @@ export function runPnpm(args, options = {}) {
 
 /** Installs when the lockfile is not the one that was installed last. Ends the process when that fails. */
 export async function installWhenNeeded() {
-  const stamp = path.join(root, 'node_modules', '.installed-lockfile')
-  const wanted = lockfileDigest()
-  if (wanted !== undefined && existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return
+  const { lockfile } = lastInstall()
+  if (lockfile !== undefined && lockfile === lockfileDigest()) return
   console.error('Installing dependencies …')
   const installed = await runPnpm(['install'], { output: 'onFailure' })
   exitUnlessDone(installed)
-  writeFileSync(stamp, lockfileDigest() ?? '')
+  writeFileSync(installRecord, JSON.stringify({ pnpm: pinnedPnpm, lockfile: lockfileDigest() }))
 }
 
 /** Ends the process with the program's exit code, unless all is well. */
@@ -83,6 +83,10 @@ function requireNode(minimum) {
   process.exit(1)
 }
 
+function lastInstall() {
+  return existsSync(installRecord) ? JSON.parse(readFileSync(installRecord, 'utf8')) : {}
+}
+
 function lockfileDigest() {
   const file = path.join(root, 'pnpm-lock.yaml')
   return existsSync(file) ? createHash('sha256').update(readFileSync(file)).digest('hex') : undefined
@@ -90,8 +94,14 @@ function lockfileDigest() {
 
 let foundPnpm
 function pnpmCommand() {
-  foundPnpm ??= hasPinnedMajor() ? ['pnpm'] : ['npx', '--yes', '--loglevel=error', `pnpm@${pinnedPnpm}`]
+  foundPnpm ??= hasPinnedMajor() ? ['pnpm'] : ['npx', ...npxOptions(), `pnpm@${pinnedPnpm}`]
   return foundPnpm
+}
+
+/** npx asks the registry even for what it has; once it has the pinned version, a start works offline. */
+function npxOptions() {
+  const options = ['--yes', '--loglevel=error']
+  return lastInstall().pnpm === pinnedPnpm ? [...options, '--prefer-offline'] : options
 }
 
 function hasPinnedMajor() {

@@ -5,5 +5,6 @@ export default defineConfig({
   format: ['esm'],
   platform: 'node',
   target: 'node20.19',
-  clean: true,
+  // One file, written over: a process that starts meanwhile still finds one.
+  clean: false,
 })

@@ -1,7 +1,19 @@
-import { PermanentError } from '@pgmq/core'
+import {
+  type DeadLetter,
+  type DeadLetterFilter,
+  defineTask,
+  type JsonValue,
+  type Message,
+  type Page,
+  PermanentError,
+  unchecked,
+} from '@pgmq/core'
 import { expect, it } from 'vitest'
+import { listen } from './support/connection.js'
 import { describeSuite } from './support/harness.js'
 import { places, rows } from './support/look.js'
+import { refusal, rejection } from './support/refusal.js'
+import { until } from './support/until.js'
 
 describeSuite('dead letters', (h) => {
   /** Fails `bodies` for good, each with its own error. */
@@ -121,5 +133,187 @@ describeSuite('dead letters', (h) => {
     expect(error.startsWith('a\ufffdb\ufffdc 𝒳')).toBe(true)
     expect(new TextEncoder().encode(error).length).toBeLessThanOrEqual(4_096)
     expect(error.endsWith('𝒳')).toBe(true)
+  })
+
+  /** Letters as this library writes them, `failed_at` one a day from the first of January 2026. */
+  async function letters(count: number): Promise<string> {
+    const queue = h.queue()
+    await h.client.queues.create(queue)
+    await h.sql(
+      `insert into pgmq.q_${queue}_dlq (vt, message, headers)
+      select now(), jsonb_build_object('original_queue', $1::text, 'original_msg_id', n::text, 'error', 'error ' || n,
+        'message', jsonb_build_object('task', 'task_' || n % 2, 'n', n), 'retry_count', 3, 'reason', 'retries_exhausted',
+        'failed_at', to_char(timestamp '2026-01-01' + (n - 1) * interval '1 day', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')), null
+      from generate_series(1, $2::int) n`,
+      [queue, count],
+    )
+    return queue
+  }
+  const ids = async (queue: string, filter: DeadLetterFilter): Promise<string[]> =>
+    (await h.client.deadLetters.list(queue, filter)).items.map(({ id }) => id)
+
+  it.each<[DeadLetterFilter, string[]]>([
+    [{}, ['1', '2', '3', '4']],
+    [{ ids: ['4', '2', '99'] }, ['2', '4']],
+    [{ ids: [] }, []],
+    [{ task: 'task_0' }, ['2', '4']],
+    [{ errorContains: 'error 3' }, ['3']],
+    [{ errorContains: '%' }, []],
+    [{ errorContains: "' or true --" }, []],
+    [{ reason: 'retries_exhausted' }, ['1', '2', '3', '4']],
+    [{ reason: 'permanent' }, []],
+    [{ failedAfter: new Date('2026-01-02T00:00:00Z') }, ['3', '4']],
+    [{ failedBefore: new Date('2026-01-02T00:00:00Z') }, ['1']],
+    [{ failedAfter: new Date('2026-01-01T12:00:00Z'), failedBefore: new Date('2026-01-03T12:00:00Z') }, ['2', '3']],
+    [{ task: 'task_0', errorContains: '4', ids: ['1', '4'] }, ['4']],
+  ])('are found by %j', async (filter, expected) => {
+    expect(await ids(await letters(4), filter)).toEqual(expected)
+  })
+
+  it('are found, all of them, page by page', async () => {
+    const queue = await letters(5)
+    const seen: string[][] = []
+    for (let after: string | null = '0'; after !== null; ) {
+      const page: Page<DeadLetter> = await h.client.deadLetters.list(queue, { after, limit: 2 })
+      seen.push(page.items.map(({ id }) => id))
+      after = page.nextCursor
+    }
+    expect(seen).toEqual([['1', '2'], ['3', '4'], ['5']])
+  })
+
+  it.each<[string, object]>([
+    ['limit', { limit: 0 }],
+    ['after', { after: 'x' }],
+    ['ids', { ids: ['1; drop'] }],
+    ['failedAfter', { failedAfter: new Date('x') }],
+    ['failedBefore', { failedBefore: '2026-01-01' }],
+  ])('are not looked for by a bad %s', async (field, filter) => {
+    const queue = await letters(1)
+    const error = await refusal(h.client.deadLetters.list(queue, filter), 'CONFIGURATION_INVALID')
+    expect(error.details.field).toBe(field === 'ids' || field === 'after' ? 'id' : field)
+  })
+
+  it('come back in their order, however many', async () => {
+    const queue = await letters(250)
+    expect(await h.client.deadLetters.redrive(queue, {})).toEqual({ redriven: 250 })
+    expect((await rows(h, `q_${queue}`)).map(({ message }) => message.n)).toEqual(
+      Array.from({ length: 250 }, (_, i) => i + 1),
+    )
+    expect((await places(h, queue)).dlq).toBe(0)
+  })
+
+  it('come back without headers where the message had none', async () => {
+    const queue = await bury([{ n: 1 }])
+    await h.client.deadLetters.redrive(queue, {})
+    expect((await rows(h, `q_${queue}`))[0]?.headers).toBeNull()
+  })
+
+  it('come back with the version of their task, and no counters', async () => {
+    const task = defineTask({ name: 'ping', queue: h.queue(), input: unchecked<{ n: number }>(), version: 2 })
+    await h.client.enqueue(task, { n: 1 })
+    const options = { retry: { maxRetries: 1 } }
+    for (let attempt = 0; attempt < 2; attempt++) {
+      const message = await h.client.dequeue(task.queue)
+      await h.client.processWithRetry(message as Message, () => Promise.reject(new Error('no')), options)
+    }
+    await h.client.deadLetters.redrive(task.queue, {})
+    expect((await rows(h, `q_${task.queue}`))[0]).toMatchObject({ read_ct: 0, headers: { 'x-job-version': 2 } })
+    expect(Object.keys((await rows(h, `q_${task.queue}`))[0]?.headers ?? {})).toEqual(['x-job-version'])
+  })
+
+  it('wake listeners of the queue that they come back to', async () => {
+    const queue = await letters(3)
+    const heard = await listen(h, `pgmq.q_${queue}.INSERT`)
+    await h.client.deadLetters.redrive(queue, {})
+    await until('a notification', () => heard.payloads.length)
+  })
+
+  it('come back no faster than was asked', async () => {
+    const queue = await letters(6)
+    expect(await h.client.deadLetters.redrive(queue, {}, { perSecond: 4 })).toEqual({ redriven: 6 })
+    const [span] = await h.sql<{ s: number }>(
+      `select extract(epoch from max(enqueued_at) - min(enqueued_at))::float8 s from pgmq.q_${queue}`,
+    )
+    // Four at once, then the others once their second is over.
+    expect(span?.s).toBeGreaterThan(0.95)
+  })
+
+  it.each([0, -1, Number.NaN])('come back at no rate of %d', async (perSecond) => {
+    const queue = await letters(1)
+    const error = await refusal(h.client.deadLetters.redrive(queue, {}, { perSecond }), 'CONFIGURATION_INVALID')
+    expect(error.details).toEqual({ field: 'perSecond' })
+    expect((await places(h, queue)).dlq).toBe(1)
+  })
+
+  it('stop coming back when the signal aborts, though a long pause lies ahead', async () => {
+    const queue = await letters(3)
+    const controller = new AbortController()
+    const reason = new Error('enough')
+    const edit = (body: JsonValue): JsonValue => {
+      controller.abort(reason)
+      return body
+    }
+    const options = { edit, perSecond: 0.01, signal: controller.signal }
+    expect(await rejection(h.client.deadLetters.redrive(queue, {}, options))).toBe(reason)
+    expect(await places(h, queue)).toEqual({ queue: 1, archive: 0, dlq: 2 })
+  })
+
+  it('show the editor all that is known of them', async () => {
+    const queue = await letters(1)
+    const seen: DeadLetter[] = []
+    const edit = (body: JsonValue, letter: DeadLetter): JsonValue => {
+      seen.push(letter)
+      return [body, letter.error]
+    }
+    await h.client.deadLetters.redrive(queue, {}, { edit })
+    expect(seen).toMatchObject([{ id: '1', originalId: '1', error: 'error 1', body: { task: 'task_1', n: 1 } }])
+    expect((await rows(h, `q_${queue}`))[0]?.message).toEqual([{ task: 'task_1', n: 1 }, 'error 1'])
+  })
+
+  it('stay where they are when the edited body cannot be stored', async () => {
+    const queue = await letters(2)
+    const edit = (): JsonValue => 'a\u0000'
+    const error = await refusal(h.client.deadLetters.redrive(queue, {}, { edit }), 'BODY_NOT_SERIALIZABLE')
+    expect(error.message).toContain('body of letter 1 contains U+0000')
+    expect((await places(h, queue)).dlq).toBe(2)
+  })
+
+  it.each(['["message"]', '"message"', '7', 'null', '{"error": "old", "original_queue": "q"}', '{"messages": 1}'])(
+    'of other writers, such as %s, stay where they are',
+    async (letter) => {
+      const queue = await letters(1)
+      await h.sql('select pgmq.send($1, $2::jsonb)', [`${queue}_dlq`, letter])
+      expect(await ids(queue, {})).toEqual(['1', '2'])
+      expect(await h.client.deadLetters.redrive(queue, {})).toEqual({ redriven: 1 })
+      expect(await ids(queue, {})).toEqual(['2'])
+      expect(await h.client.deadLetters.purge(queue, {})).toBe(1)
+    },
+  )
+
+  it('are purged by the thousand', async () => {
+    const queue = await letters(2_500)
+    expect(await h.client.deadLetters.purge(queue, { task: 'task_0' })).toBe(1_250)
+    expect(await h.client.deadLetters.purge(queue, { ids: [] })).toBe(0)
+    expect(await h.client.deadLetters.purge(queue, {})).toBe(1_250)
+  })
+
+  it('are redriven and purged inside a transaction, if it commits', async () => {
+    const queue = await letters(2)
+    const rolledBack = h.transaction(async (tx) => {
+      await h.client.with(tx).deadLetters.redrive(queue, { ids: ['1'] })
+      await h.client.with(tx).deadLetters.purge(queue, { ids: ['2'] })
+      throw new Error('no')
+    })
+    await expect(rolledBack).rejects.toThrow('no')
+    expect(await places(h, queue)).toEqual({ queue: 0, archive: 0, dlq: 2 })
+  })
+
+  it('cannot be asked for where there is no dead-letter queue', async () => {
+    const queue = h.queue()
+    await h.sql('select pgmq.create($1)', [queue])
+    for (const verb of ['list', 'redrive', 'purge'] as const)
+      expect((await refusal(h.client.deadLetters[verb](queue, {}), 'QUEUE_NOT_FOUND')).message).toContain(
+        `there is no queue "${queue}_dlq". Create it: await client.queues.create("${queue}_dlq")`,
+      )
   })
 })

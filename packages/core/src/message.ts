@@ -35,7 +35,9 @@ export interface Fence {
 }
 
 const ID = /^[0-9]{1,19}$/
-const RECEIPT = /^([0-9]{1,10})-(-?[0-9]{1,20})$/
+const LARGEST_ID = 2n ** 63n - 1n
+const RECEIPT = /^([0-9]{1,10})-(-?[0-9]{1,18})$/
+const LARGEST_READ_COUNT = 2 ** 31 - 1
 
 export function makeReceipt(readCount: string, stamp: string): string {
   return `${readCount}-${stamp}`
@@ -44,7 +46,7 @@ export function makeReceipt(readCount: string, stamp: string): string {
 /** @throws CONFIGURATION_INVALID when the id or the receipt is none */
 export function fenceOf(lease: Lease): Fence {
   const match = typeof lease.receipt === 'string' ? RECEIPT.exec(lease.receipt) : null
-  if (!match) {
+  if (!match || Number(match[1]) > LARGEST_READ_COUNT) {
     const given = JSON.stringify(lease.receipt) ?? 'undefined'
     throw configurationInvalid(
       'receipt',
@@ -56,7 +58,7 @@ export function fenceOf(lease: Lease): Fence {
 
 /** @throws CONFIGURATION_INVALID when it is no message id */
 export function checkedId(id: string): string {
-  if (typeof id === 'string' && ID.test(id)) return id
+  if (typeof id === 'string' && ID.test(id) && BigInt(id) <= LARGEST_ID) return id
   throw configurationInvalid(
     'id',
     `message id ${JSON.stringify(id)} is invalid: ids are texts of digits, as "enqueue" returns them`,

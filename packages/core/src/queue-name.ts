@@ -18,9 +18,13 @@ export function isDeadLetterQueue(name: string): boolean {
   return name.endsWith(DLQ_SUFFIX)
 }
 
-/** The dead-letter queue of `name`. */
+/** The name of the dead-letter queue of `name`. */
 export function deadLetterName(name: string): string {
   return name + DLQ_SUFFIX
+}
+
+export function deadLetterQueue({ logical, physical }: QueueName): QueueName {
+  return { logical: deadLetterName(logical), physical: deadLetterName(physical) }
 }
 
 /**
@@ -54,6 +58,21 @@ export function existingQueueName(logical: string, prefix: string | undefined): 
   if (physical.length > 47)
     throw invalid(logical, `"${physical}" has ${physical.length} characters, pgmq allows 47`, '')
   return { logical, physical }
+}
+
+/**
+ * A queue that others made may be worked only when what fails in it has a place to go.
+ *
+ * @throws QUEUE_NAME_INVALID
+ */
+export function assertRoomForLetters({ logical, physical }: QueueName): void {
+  if (isDeadLetterQueue(physical) || physical.length <= MAX_LENGTH) return
+  const reason = `"${deadLetterName(physical)}", its dead-letter queue, would have ${physical.length + DLQ_SUFFIX.length} characters, pgmq allows 47`
+  throw invalid(
+    logical,
+    reason,
+    '. Lease and archive its messages yourself, or move them to a queue with a shorter name',
+  )
 }
 
 function suggest(name: string): string {

@@ -42,7 +42,7 @@ export class Knowledge {
 export interface Doing {
   /** Completes "cannot …". */
   readonly verb: string
-  /** Privileges on the queue's tables. */
+  /** Privileges, one `grant` a `;`, without `to …`. `{q}` stands for the queue in the name of a table. */
   readonly grants: string
   readonly query?: QueryOptions
 }
@@ -90,11 +90,24 @@ export class Session {
     }
   }
 
-  /** What there is of a queue, and what it looks like; remembered. */
-  async inspect(queue: QueueName, doing: Doing): Promise<CatalogEntry> {
-    const entry = await this.query(catalog(queue), doing).catch(async (error: PgmqError) => {
+  /** Runs a statement that knows no queue, for an operator: first comes whether pgmq is there at all. */
+  async runPlain<T>(statement: Statement<T>, doing: Doing): Promise<T> {
+    const none: QueueName = { logical: '', physical: '' }
+    const { installed, database } = await this.inspect(none, doing)
+    if (!installed) throw extensionMissing(database)
+    return await this.runOn(none, statement, doing)
+  }
+
+  /** Runs a statement that is the same for every form of the queue's tables. */
+  async runOn<T>(queue: QueueName, statement: Statement<T>, doing: Doing): Promise<T> {
+    return await this.query(statement, doing).catch(async (error: PgmqError) => {
       throw isDenied(error) ? await this.#denied(error, queue, doing) : error
     })
+  }
+
+  /** What there is of a queue, and what it looks like; remembered. */
+  async inspect(queue: QueueName, doing: Doing): Promise<CatalogEntry> {
+    const entry = await this.runOn(queue, catalog(queue), doing)
     if (!entry.queue) this.knowledge.shapes.delete(queue.physical)
     else if (entry.committed) this.knowledge.shapes.set(queue.physical, entry.shape)
     return entry
@@ -155,7 +168,9 @@ export function permissionDenied(role: string, grant: string, doing: Doing, caus
 }
 
 function grantFor(doing: Doing, queue: QueueName, role: string): string {
-  return `grant usage on schema pgmq to ${role}; ${doing.grants.replaceAll('{q}', queue.physical)} to ${role};`
+  const table = queue.physical.toLowerCase().replaceAll('"', '""')
+  const grants = ['grant usage on schema pgmq', ...doing.grants.split('; ')]
+  return grants.map((grant) => `${grant.replaceAll('{q}', table)} to ${role};`).join(' ')
 }
 
 export function extensionMissing(database: string, cause?: unknown): PgmqError {

@@ -1,7 +1,5 @@
 import type pg from 'pg'
-import { codeOf, Failure } from '../failure.js'
 import { inTransaction } from './outage.js'
-import type { ServerName } from './server.js'
 
 /** What this app remembers, in the same database as the queue, so that both change in one transaction. */
 const TABLES = `
@@ -28,39 +26,17 @@ create table welcome_mail.rows (
   primary key (import_id, line)
 );`
 
-const PERMISSION_DENIED = '42501'
-
-/** @throws Failure when pgmq is missing, or the role may not create what is */
-export async function prepareDatabase(pool: pg.Pool, { user, database }: ServerName): Promise<void> {
-  const { rows } = await pool.query<{ installed: boolean; prepared: boolean }>(
-    `select to_regnamespace('pgmq') is not null installed, to_regnamespace('welcome_mail') is not null prepared`,
-  )
-  if (!rows[0]?.installed) {
-    throw new Failure(
-      `pgmq is not installed in database "${database}". As a superuser: psql -d ${database} -c 'create extension pgmq'`,
-    )
-  }
-  if (rows[0].prepared) return
-  try {
-    await createTables(pool)
-  } catch (error) {
-    if (codeOf(error) !== PERMISSION_DENIED) throw error
-    throw new Failure(
-      `role "${user}" may not create the schema welcome_mail in database "${database}". As its owner: grant create on database ${quoted(database)} to ${quoted(user)};`,
-      { cause: error },
-    )
-  }
-}
-
-async function createTables(pool: pg.Pool): Promise<void> {
+/** Creates the tables where they are missing; `requireRights` has asked whether that is allowed. */
+export async function prepareTables(pool: pg.Pool): Promise<void> {
+  if (!(await areMissing(pool))) return
   await inTransaction(pool, async (tx) => {
     // Two first starts at once: the second waits, and finds it done.
     await tx.query(`select pg_advisory_xact_lock(hashtext('welcome_mail'))`)
-    const { rows } = await tx.query(`select 1 where to_regnamespace('welcome_mail') is null`)
-    if (rows.length > 0) await tx.query(TABLES)
+    if (await areMissing(tx)) await tx.query(TABLES)
   })
 }
 
-function quoted(name: string): string {
-  return `"${name.replaceAll('"', '""')}"`
+async function areMissing(on: pg.Pool | pg.PoolClient): Promise<boolean> {
+  const { rows } = await on.query(`select from pg_namespace where nspname = 'welcome_mail'`)
+  return rows.length === 0
 }

@@ -34,14 +34,17 @@ export class Progress {
     }
     if (elapsedMs < this.#nextLineMs) return
     this.#nextLineMs = elapsedMs + LINE_INTERVAL_MS
-    this.#terminal.line(`${duration(elapsedMs)}: ${figures(moment)}`)
+    this.#terminal.line(
+      `${duration(elapsedMs)}: ${figures(moment)} · ${count(standing.queued)} left${laterOf(standing)}`,
+    )
   }
 }
 
 /** What an earlier run, or another one, still holds. */
 export function waitingFor({ leased, leasedSeconds }: Standing): string {
-  const jobs = counted(leased, 'job is', 'jobs are')
-  return `${jobs} still leased by a worker that ended, or that runs elsewhere; waiting for at most ${duration(leasedSeconds * 1000)} more`
+  const jobs = counted(leased, 'job is still', 'jobs are still')
+  const atMost = duration(leasedSeconds * 1000)
+  return `${jobs} leased by a worker that ended, or runs elsewhere: back in ${atMost} at most`
 }
 
 function block(moment: ProgressMoment): string {
@@ -52,21 +55,22 @@ function block(moment: ProgressMoment): string {
   const filled = Math.floor(share * BAR_WIDTH)
   const bar = colors.cyan('█'.repeat(filled)) + colors.dim('░'.repeat(BAR_WIDTH - filled))
   const percent = `${Math.floor(share * 100)} %`.padStart(5)
-  const of = `${count(done)} of ${count(standing.rows)}${standing.read ? '' : '+'} rows`
-  return [
-    `${bar} ${percent}  ${of}`,
-    figures(moment),
-    ...(waitsForOthers ? [colors.yellow(waitingFor(standing))] : []),
-  ].join('\n')
+  const rows = `${count(done)} of ${count(standing.rows)}${standing.read ? '' : '+'} rows`
+  const lines = [`${bar} ${percent}  ${rows}${laterOf(standing)}`, figures(moment)]
+  return [...lines, ...(waitsForOthers ? [colors.yellow(waitingFor(standing))] : [])].join('\n')
 }
 
 function figures({ standing, deliveredBefore, elapsedMs }: ProgressMoment): string {
-  const { delivered, retries, dead, bad, waiting, queued } = standing
+  const { delivered, retries, dead, bad } = standing
   return [
-    `${count(delivered)} delivered (${rate(delivered - deliveredBefore, elapsedMs)}/s)`,
+    `${count(delivered)} delivered`,
+    `${rate(delivered - deliveredBefore, elapsedMs)}/s`,
     counted(retries, 'retry', 'retries'),
     counted(dead, 'dead letter'),
     counted(bad, 'bad row'),
-    `${count(queued)} left${waiting > 0 ? `, ${count(waiting)} of them for a later try` : ''}`,
   ].join(' · ')
+}
+
+function laterOf({ waiting }: Standing): string {
+  return waiting > 0 ? `, ${count(waiting)} to be tried again later` : ''
 }

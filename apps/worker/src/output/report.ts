@@ -57,7 +57,7 @@ function mainTable({ standing, deliveredBefore, elapsedMs, leftovers, caught, qu
     ['Rate', rate(now, elapsedMs), 'mails per second'],
     ...(caught ? [caughtRow(caught)] : []),
     'line',
-    [`In queue ${queue}`, leftovers.queue, ''],
+    [`In queue ${queue}`, leftovers.queue, 'of all imports so far'],
     ['In its archive', leftovers.archive, ''],
     [`In ${queue}_dlq`, leftovers.deadLetters, ''],
   ]

@@ -1,7 +1,8 @@
 import { createClient, createWorker, type PgmqClient } from '@pgmq/node-pg'
 import type pg from 'pg'
 import { startOwnServer } from '../database/own-server.js'
-import { prepareDatabase } from '../database/schema.js'
+import { requireRights } from '../database/rights.js'
+import { prepareTables } from '../database/schema.js'
 import { type ConnectionSettings, createPool, explainConnection, nameOf, textOfServer } from '../database/server.js'
 import { type Catcher, startCatcher } from '../mail/catcher.js'
 import { createMailer, type Mailer, serverOf } from '../mail/mailer.js'
@@ -48,7 +49,10 @@ export async function createOutfit(
   closers: Closers,
 ): Promise<Outfit> {
   const { queuePrefix, concurrency, visibilitySeconds, maxRetries, graceSeconds } = settings
+  const queue = queuePrefix === undefined ? sendWelcomeEmail.queue : `${queuePrefix}_${sendWelcomeEmail.queue}`
   const pool = await openDatabase(settings, terminal, closers)
+  await requireRights(pool, queue)
+  await prepareTables(pool)
   const { mailer, catcher } = await openMail(settings, terminal, closers)
   const client = createClient(pool, {
     ...(queuePrefix !== undefined && { queuePrefix }),
@@ -66,7 +70,6 @@ export async function createOutfit(
     concurrency,
     graceSeconds,
   })
-  const queue = queuePrefix === undefined ? sendWelcomeEmail.queue : `${queuePrefix}_${sendWelcomeEmail.queue}`
   return { pool, client, worker, catcher, queue }
 }
 
@@ -81,7 +84,6 @@ async function openDatabase(settings: Settings, terminal: Terminal, closers: Clo
     throw explainConnection(error, server)
   }
   if (settings.connection) terminal.line(`PostgreSQL at ${textOfServer(server)}`)
-  await prepareDatabase(pool, server)
   return pool
 }
 

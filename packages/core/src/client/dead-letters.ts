@@ -1,7 +1,8 @@
+import { configurationInvalid } from '../errors.js'
 import { encodeJson } from '../json.js'
 import { checkedId } from '../message.js'
 import { positive } from '../options.js'
-import type { QueueName } from '../queue-name.js'
+import { deadLetterQueue, type QueueName } from '../queue-name.js'
 import type { Doing } from '../session.js'
 import { type DeadLetter, type DeadLetterFilter, listLetters, purgeLetters, redrive } from '../statements/letters.js'
 import { type ClientContext, channelOf } from './context.js'
@@ -53,11 +54,13 @@ export class DeadLetterAdmin implements DeadLetters {
     checkFilter(filter)
     const doing: Doing = {
       verb: `purge dead letters of "${name}"`,
-      grants: 'grant select, update, delete on pgmq."q_{q}_dlq"',
+      grants: 'grant select, update, delete on pgmq."q_{q}"',
     }
     let purged = 0
     for (;;) {
-      const count = await this.#context.session.run(queue, doing, () => purgeLetters(queue, filter, 1000))
+      const count = await this.#context.session.run(deadLetterQueue(queue), doing, (letters) =>
+        purgeLetters(letters, filter, 1000),
+      )
       purged += count
       if (count < 1000) return purged
     }
@@ -70,8 +73,10 @@ export class DeadLetterAdmin implements DeadLetters {
     limit: number,
   ): Promise<readonly DeadLetter[]> {
     checkFilter(filter)
-    const doing: Doing = { verb: `list dead letters of "${queue.logical}"`, grants: 'grant select on pgmq."q_{q}_dlq"' }
-    return await this.#context.session.run(queue, doing, (shape) => listLetters(shape, filter, after, limit))
+    const doing: Doing = { verb: `list dead letters of "${queue.logical}"`, grants: 'grant select on pgmq."q_{q}"' }
+    return await this.#context.session.run(deadLetterQueue(queue), doing, (letters) =>
+      listLetters(letters, filter, after, limit),
+    )
   }
 
   async #move(
@@ -93,6 +98,9 @@ export class DeadLetterAdmin implements DeadLetters {
 }
 
 /** @throws CONFIGURATION_INVALID */
-function checkFilter({ ids }: DeadLetterFilter): void {
+function checkFilter({ ids, failedAfter, failedBefore }: DeadLetterFilter): void {
   ids?.forEach(checkedId)
+  for (const [field, date] of Object.entries({ failedAfter, failedBefore }))
+    if (date !== undefined && !(date instanceof Date && !Number.isNaN(date.getTime())))
+      throw configurationInvalid(field, `${field} ${String(date)} is invalid: give a Date`)
 }

@@ -67,8 +67,8 @@ function inputInvalid(task: string, index: number, { issues }: { readonly issues
  */
 export function encodeJob({ body, options, version }: EnqueueRequest): EncodedJob {
   const headers = headersOf(options.headers, version)
-  const parts = [`"b":${encodeJson(body, 'body')}`]
-  if (headers !== null) parts.push(`"h":${encodeJson(headers, 'headers')}`)
+  const parts = headers === null ? [] : [`"h":${encodeJson(headers, 'headers')}`]
+  parts.push(`"b":${encodeJson(body, 'body')}`)
   const { delaySeconds, runAt } = options
   if (runAt !== undefined) parts.push(`"t":${dueText(runAt, delaySeconds)}`)
   else if (delaySeconds !== undefined) parts.push(`"s":${seconds('delaySeconds', delaySeconds)}`)

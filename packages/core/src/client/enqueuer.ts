@@ -1,6 +1,7 @@
 import { isPgmqError, type PgmqError, PgmqErrorOf, pgmqError } from '../errors.js'
 import { utf8Length } from '../json.js'
 import { DEFAULTS, wholeNumber } from '../options.js'
+import { type QueueName, queueName } from '../queue-name.js'
 import type { EncodedJob } from '../statements/enqueue.js'
 import type { TaskFor } from '../task.js'
 import type { ClientContext } from './context.js'
@@ -17,6 +18,8 @@ type OptionsOf = EnqueueOptions | ((input: never, index: number) => EnqueueOptio
 export class Enqueuer {
   readonly #context: ClientContext
   readonly #shared = new Map<string, SharedInsert>()
+  #calls = 0
+  #idle: (() => void)[] = []
   readonly #send: (jobs: readonly EnqueueRequest[]) => Promise<readonly EnqueueResult[]>
 
   constructor(context: ClientContext) {
@@ -26,21 +29,31 @@ export class Enqueuer {
 
   async one(target: Target, input: object, options: EnqueueOptions = {}): Promise<EnqueueResult> {
     this.#context.assertOpen()
-    const request = await toRequest(target, input, options, 0)
-    return (await this.#send([request]))[0] as EnqueueResult
+    this.#calls++
+    try {
+      const request = await toRequest(target, input, options, 0)
+      return (await this.#send([request]))[0] as EnqueueResult
+    } finally {
+      this.#ended()
+    }
   }
 
   async many(target: Target, inputs: readonly object[], options: OptionsOf = {}): Promise<readonly EnqueueResult[]> {
     this.#context.assertOpen()
     if (inputs.length > DEFAULTS.enqueueManyJobs)
       throw tooLarge(`${inputs.length} jobs`, DEFAULTS.enqueueManyJobs, 'jobs')
-    const requests: EnqueueRequest[] = []
-    for (const [index, input] of inputs.entries()) {
-      const own = typeof options === 'function' ? options(input as never, index) : options
-      const request = toRequest(target, input, own, index)
-      requests.push(request instanceof Promise ? await request : request)
+    this.#calls++
+    try {
+      const requests: EnqueueRequest[] = []
+      for (const [index, input] of inputs.entries()) {
+        const own = typeof options === 'function' ? options(input as never, index) : options
+        const request = toRequest(target, input, own, index)
+        requests.push(request instanceof Promise ? await request : request)
+      }
+      return requests.length === 0 ? [] : await this.#send(requests)
+    } finally {
+      this.#ended()
     }
-    return requests.length === 0 ? [] : await this.#send(requests)
   }
 
   async *stream(
@@ -69,13 +82,18 @@ export class Enqueuer {
   }
 
   /** Resolves when no enqueue is under way. */
-  async settled(): Promise<void> {
-    await Promise.all([...this.#shared.values()].map((shared) => shared.settled()))
+  settled(): Promise<void> {
+    return this.#calls === 0 ? Promise.resolve() : new Promise((resolve) => this.#idle.push(resolve))
+  }
+
+  #ended(): void {
+    if (--this.#calls === 0) for (const resolve of this.#idle.splice(0)) resolve()
   }
 
   async #insertAll(requests: readonly EnqueueRequest[]): Promise<readonly EnqueueResult[]> {
     const name = requests[0]?.queue ?? ''
-    const queue = this.#context.queue(name)
+    // Not whether the client is open: what was begun before it closed is done.
+    const queue = queueName(name, this.#context.shared.options.queuePrefix)
     if (requests.some((request) => request.queue !== name)) {
       throw new TypeError(
         'middleware sent the jobs of one enqueue to several queues: all go in one statement, so to one queue',
@@ -86,17 +104,17 @@ export class Enqueuer {
     assertFits(jobs)
     const ids =
       jobs.length === 1 && this.#context.pooled
-        ? [await this.#sharedInsert(name).add(jobs[0] as EncodedJob, notify)]
+        ? [await this.#sharedInsert(queue).add(jobs[0] as EncodedJob, notify)]
         : await insert(this.#context, queue, jobs, notify)
     this.#log(name, ids)
     return ids.map((id) => ({ queue: name, id, status: 'enqueued' }))
   }
 
-  #sharedInsert(name: string): SharedInsert {
-    let shared = this.#shared.get(name)
+  #sharedInsert(queue: QueueName): SharedInsert {
+    let shared = this.#shared.get(queue.logical)
     if (!shared) {
-      shared = new SharedInsert(this.#context, this.#context.queue(name))
-      this.#shared.set(name, shared)
+      shared = new SharedInsert(this.#context, queue)
+      this.#shared.set(queue.logical, shared)
     }
     return shared
   }

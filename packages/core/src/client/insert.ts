@@ -1,7 +1,7 @@
 import { isPgmqError, pgmqError } from '../errors.js'
 import type { QueueName } from '../queue-name.js'
 import type { Doing } from '../session.js'
-import { type EncodedJob, enqueue } from '../statements/enqueue.js'
+import { type EncodedJob, enqueue, hasHeaders } from '../statements/enqueue.js'
 import type { QueueShape, Statement } from '../statements/parts.js'
 import { type ClientContext, channelOf } from './context.js'
 import { makeQueue } from './make-queue.js'
@@ -37,7 +37,7 @@ function statement(
   jobs: readonly EncodedJob[],
   channel: string | null,
 ): Statement<readonly string[]> {
-  if (!shape.headers && jobs.some((job) => job.includes(',"h":{'))) {
+  if (!shape.headers && jobs.some(hasHeaders)) {
     const message = `queue "${shape.logical}" cannot store headers (nor a task's version): its tables have no such column. They came with pgmq 1.5: update the extension, or enqueue without them`
     throw pgmqError('FEATURE_UNSUPPORTED', message, { feature: 'headers', since: '1.5.0' })
   }

@@ -27,10 +27,8 @@ export class Leases {
   async take(name: string, limit: number, options: DequeueOptions = {}): Promise<readonly Message[]> {
     const queue = this.#context.existing(name)
     wholeNumber('limit', limit, 1)
-    const seconds = positive(
-      'visibilitySeconds',
-      options.visibilitySeconds ?? this.#context.shared.options.visibilitySeconds,
-    )
+    const given = options.visibilitySeconds ?? this.#context.shared.options.visibilitySeconds
+    const seconds = positive('visibilitySeconds', checkSeconds('visibilitySeconds', given))
     const waitMs = checkSeconds('waitSeconds', options.waitSeconds ?? 0) * 1000
     const doing: Doing = { verb: `read from "${name}"`, grants: LEASE_GRANTS }
     const started = performance.now()

@@ -4,11 +4,11 @@ import type { HandlerContext } from '../attempt/handler.js'
 import { taskNameOf } from '../attempt/input.js'
 import { endingStatement } from '../attempt/operation.js'
 import { failureOf, undone } from '../attempt/outcome-of.js'
-import { errorText, pgmqError } from '../errors.js'
+import { errorText, isPgmqError, pgmqError } from '../errors.js'
 import type { JsonValue } from '../json.js'
 import { type Fence, fenceOf, type Message } from '../message.js'
-import { checkRetry, DEFAULTS, positive } from '../options.js'
-import { isDeadLetterQueue } from '../queue-name.js'
+import { checkRetry, seconds as checkSeconds, DEFAULTS, positive } from '../options.js'
+import { assertRoomForLetters, isDeadLetterQueue } from '../queue-name.js'
 import { readHistory } from '../retry/history.js'
 import type { Outcome } from '../retry/outcome.js'
 import { type RetryPolicy, resolveRetry } from '../retry/policy.js'
@@ -20,6 +20,9 @@ import type { ClientContext } from './context.js'
 import { executorOf } from './create-client.js'
 import { makeQueue } from './make-queue.js'
 import type { PgmqClient } from './pgmq-client.js'
+
+/** Timers hold 31 bits. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1
 
 export interface ProcessOptions {
   readonly retry?: RetryPolicy
@@ -36,6 +39,7 @@ export async function processWithRetry<R, Connection>(
   options: ProcessOptions = {},
 ): Promise<R | null> {
   checkRetry(options.retry)
+  assertRoomForLetters(context.existing(message.queue))
   const timeoutMs = positive('timeoutSeconds', options.timeoutSeconds ?? DEFAULTS.timeoutSeconds) * 1000
   const attempt = new SingleAttempt(context, message, fenceOf(message))
   const outcome = await attempt.run(timeoutMs, (host) => {
@@ -59,17 +63,20 @@ class SingleAttempt {
     this.#fence = fence
   }
 
-  /** Runs under a heartbeat and a time-out. Never rejects. */
+  /** Runs under a heartbeat and a time-out. @throws LEASE_LOST when another has the message already */
   async run(timeoutMs: number, process: (host: AttemptHost) => unknown): Promise<Outcome> {
     // A transaction's connection belongs to the processor while it runs, so nobody can extend the lease there.
-    const heartbeat = this.#context.pooled ? this.#startHeartbeat() : undefined
+    const heartbeat = this.#context.pooled ? await this.#startHeartbeat() : undefined
     let timer: unknown
     const timeout = new Promise<Outcome>((resolve) => {
-      timer = setTimeout(() => {
-        const error = new Error(`message ${this.#message.id} ran out of time: it may take ${timeoutMs / 1000} s`)
-        this.#controller.abort(error)
-        resolve({ kind: 'timedOut', error })
-      }, timeoutMs)
+      timer = setTimeout(
+        () => {
+          const error = new Error(`message ${this.#message.id} ran out of time: it may take ${timeoutMs / 1000} s`)
+          this.#controller.abort(error)
+          resolve({ kind: 'timedOut', error })
+        },
+        Math.min(timeoutMs, LONGEST_TIMER_MS),
+      )
     })
     try {
       return await Promise.race([this.#outcome(process), timeout])
@@ -104,7 +111,7 @@ class SingleAttempt {
     if (operation.kind === 'deadLetter' && options.createQueues) await makeQueue(this.#context, queue)
     const doing: Doing = {
       verb: `settle message ${this.#message.id} of "${this.#message.queue}"`,
-      grants: 'grant select, update, delete on pgmq."q_{q}"; grant select, insert on pgmq."a_{q}"',
+      grants: `grant select, update, delete on pgmq."q_{q}"; ${operation.kind === 'deadLetter' ? 'grant insert on pgmq."q_{q}_dlq"' : 'grant select, insert on pgmq."a_{q}"'}`,
     }
     const { keys } = await this.#context.session.run(queue, doing, (shape) =>
       endingStatement(operation.kind, shape, [this.#fence], [operation]),
@@ -143,23 +150,31 @@ class SingleAttempt {
     }
   }
 
-  #startHeartbeat(): { stop(): void } {
+  /** The first beat is at once: the lease may be old, or shorter than the client's. @throws LEASE_LOST */
+  async #startHeartbeat(): Promise<{ stop(): void }> {
     const seconds = this.#context.shared.options.visibilitySeconds
+    const intervalMs = Math.min((seconds * 1000) / 3, LONGEST_TIMER_MS)
+    let stopped = false
     let timer: unknown
-    const beat = (): void => {
-      timer = setTimeout(
-        () => void this.#extend(seconds).then(beat, (error: unknown) => this.#heartbeatFailed(error, beat)),
-        (seconds * 1000) / 3,
-      )
+    const beat = async (): Promise<void> => {
+      try {
+        await this.#extend(seconds)
+      } catch (error) {
+        // Whatever else it is may have passed at the next beat.
+        if (isPgmqError(error, 'LEASE_LOST')) throw error
+      }
+      if (!stopped) timer = setTimeout(() => void beat().catch(lost), intervalMs)
     }
-    beat()
-    return { stop: () => clearTimeout(timer) }
-  }
-
-  /** A lost lease ends it; whatever else it is may have passed at the next beat. */
-  #heartbeatFailed(error: unknown, beat: () => void): void {
-    if ((error as { code?: unknown }).code === 'LEASE_LOST') this.#controller.abort(error)
-    else beat()
+    const lost = (error: unknown): void => {
+      if (!stopped) this.#controller.abort(error)
+    }
+    await beat()
+    return {
+      stop() {
+        stopped = true
+        clearTimeout(timer)
+      },
+    }
   }
 
   async #extend(seconds: number): Promise<void> {
@@ -169,7 +184,7 @@ class SingleAttempt {
       grants: 'grant select, update on pgmq."q_{q}"',
     }
     const verdicts = await this.#context.session.run(queue, doing, (shape) =>
-      extend(shape, [this.#fence], positive('seconds', seconds)),
+      extend(shape, [this.#fence], positive('seconds', checkSeconds('seconds', seconds))),
     )
     if (verdicts.values().next().value === 'lost' && !this.#completing) throw this.#lost()
   }

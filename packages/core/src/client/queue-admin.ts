@@ -52,7 +52,7 @@ export class QueueAdmin implements Queues {
   async list(): Promise<readonly QueueInfo[]> {
     this.#context.assertOpen()
     const { queuePrefix } = this.#context.shared.options
-    const all = await this.#context.session.query(listQueues(), {
+    const all = await this.#context.session.runPlain(listQueues(), {
       verb: 'list queues',
       grants: 'grant select on pgmq.meta',
     })

@@ -22,7 +22,6 @@ export class SharedInsert {
   #waiting: Waiting[] = []
   #inFlight = 0
   #scheduled = false
-  #idle: (() => void)[] = []
 
   constructor(context: ClientContext, queue: QueueName) {
     this.#context = context
@@ -34,12 +33,6 @@ export class SharedInsert {
       this.#waiting.push({ job, notify, resolve, reject })
       this.#schedule()
     })
-  }
-
-  /** Resolves when everything that was added has its answer. */
-  settled(): Promise<void> {
-    if (this.#inFlight === 0 && this.#waiting.length === 0) return Promise.resolve()
-    return new Promise((resolve) => this.#idle.push(resolve))
   }
 
   #schedule(): void {
@@ -58,7 +51,6 @@ export class SharedInsert {
     await this.#send(batch)
     this.#inFlight--
     this.#schedule()
-    if (this.#inFlight === 0 && this.#waiting.length === 0) for (const done of this.#idle.splice(0)) done()
   }
 
   #take(): Waiting[] {

@@ -1,4 +1,4 @@
-import { deadLetterName, type QueueName } from '../queue-name.js'
+import { deadLetterQueue, type QueueName } from '../queue-name.js'
 import { archiveTable, type QueueShape, queueTable, type Statement } from './parts.js'
 
 /** What there is of a queue. Looks without a lock and fails on nothing. */
@@ -14,15 +14,15 @@ export interface CatalogEntry {
 }
 
 export function catalog(queue: QueueName): Statement<CatalogEntry> {
-  const letters = { logical: queue.logical, physical: deadLetterName(queue.physical) }
-  const has = (column: string): string => `(select count(*) = 2 from pg_catalog.pg_attribute
-    where attrelid in (q, a) and attname = '${column}' and not attisdropped)::text`
+  // A transaction's snapshot may be older than the table, and see no columns at all: then those of a new one.
+  const has = (column: string): string => `(select count(*) filter (where attname = '${column}') in (2, count(*))
+    from pg_catalog.pg_attribute where attrelid in (q, a) and not attisdropped)::text`
   return {
     text: `select current_database()::text "database", (to_regnamespace('pgmq') is not null)::text installed,
   (q is not null)::text queue, (d is not null)::text letters, ${has('headers')} headers, ${has('last_read_at')} last_read_at,
   coalesce((select age(xmin) > 0 from pg_catalog.pg_class where oid = q), false)::text committed
 from (select to_regclass($1::text) q, to_regclass($2::text) a, to_regclass($3::text) d) t`,
-    params: [queueTable(queue), archiveTable(queue), queueTable(letters)],
+    params: [queueTable(queue), archiveTable(queue), queueTable(deadLetterQueue(queue))],
     decode([row]) {
       const is = (column: string): boolean => row?.[column] === 'true'
       return {

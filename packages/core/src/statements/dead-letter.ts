@@ -1,6 +1,6 @@
 import { COUNTERS } from '../headers.js'
 import type { Fence } from '../message.js'
-import { deadLetterName } from '../queue-name.js'
+import { deadLetterQueue } from '../queue-name.js'
 import type { DeadLetterReason } from '../retry/decide.js'
 import {
   asObject,
@@ -33,7 +33,7 @@ export function deadLetter(
     JSON.stringify({ original_queue: shape.logical, error, retry_count: retryCount, reason }),
   )
   const { cte, mine, params } = fence(shape, leases, [{ name: 'b', type: 'text', values: bodies }], options)
-  const letters = queueTable({ logical: deadLetterName(shape.logical), physical: deadLetterName(shape.physical) })
+  const letters = queueTable(deadLetterQueue(shape))
   const headers = shape.headers ? `, nullif(${asObject('headers')} - ${counters}, '{}')` : ''
   return {
     text: `${cte},

@@ -1,7 +1,9 @@
 import { at, now, type QueueShape, queueTable, type Statement } from './parts.js'
 
-/** One job as JSON text: `{"b": body, "h": headers?, "s": delay in seconds?, "t": due time in microseconds?}`. */
+/** One job as JSON text: `{"h": headers?, "b": body, "s": delay in seconds?, "t": due time in microseconds?}`. */
 export type EncodedJob = string
+
+export const hasHeaders = (job: EncodedJob): boolean => job.startsWith('{"h":')
 
 /**
  * Inserts jobs, all or none, and wakes those who listen on `channel`. The k-th smallest id is the k-th job's.

@@ -1,5 +1,5 @@
 import { decodeStored, type Fence, type Message, makeReceipt } from '../message.js'
-import { at, inSeconds, now, type QueueShape, queueTable, type Statement, us } from './parts.js'
+import { at, inSeconds, now, type QueueShape, queueTable, type Statement, shownUs, us } from './parts.js'
 
 export interface LeaseRequest {
   /** Where the search begins, in microseconds: what lies below is left to a sweep. `null` sweeps. */
@@ -38,7 +38,7 @@ u as (
   update ${table} m set read_ct = m.read_ct + 1,${shape.lastReadAt ? ` last_read_at = ${now},` : ''} vt = ${inSeconds('$3')}
   where m.msg_id = any(array(select msg_id from pick)) returning m.*)
 select m.msg_id::text id, m.read_ct::text rc, ${us(`m.${stamp}`)} us, m.message::text body, ${shape.headers ? 'm.headers::text' : 'null'} headers,
-  ${us(`greatest(m.enqueued_at, timestamptz 'epoch')`)} enqueued, ${us(`greatest(p.vt, timestamptz 'epoch')`)} due
+  ${shownUs('m.enqueued_at')} enqueued, ${shownUs('p.vt')} due
 from u m join pick p on p.msg_id = m.msg_id`,
     params: [request.floor, String(request.limit), String(request.seconds)],
     decode(rows) {

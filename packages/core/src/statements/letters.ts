@@ -3,7 +3,7 @@ import { COUNTERS, HEADER } from '../headers.js'
 import { isJsonObject, type JsonObject, type JsonValue, parseJson } from '../json.js'
 import type { MessageRef } from '../message.js'
 import type { QueueName } from '../queue-name.js'
-import { deadLetterName } from '../queue-name.js'
+import { deadLetterQueue } from '../queue-name.js'
 import type { DeadLetterReason } from '../retry/decide.js'
 import { now, type QueueShape, queueTable, type Statement, textArray } from './parts.js'
 
@@ -31,11 +31,6 @@ export interface DeadLetterFilter {
   readonly failedBefore?: Date
 }
 
-const lettersOf = (queue: QueueName): QueueName => ({
-  logical: deadLetterName(queue.logical),
-  physical: deadLetterName(queue.physical),
-})
-
 // Letters of other writers may lack any field. `failed_at` has one fixed form, so texts compare as times do.
 const MATCHES = `($1::text is null or msg_id = any((select $1::text::bigint[])::bigint[])) and ($2::text is null or message->'message'->>'task' = $2::text)
   and ($3::text is null or position($3::text in message->>'error') > 0) and ($4::text is null or message->>'reason' = $4::text)
@@ -53,28 +48,29 @@ function filterParams(filter: DeadLetterFilter): SqlParam[] {
   ]
 }
 
+/** `letters` is the dead-letter queue. */
 export function listLetters(
-  shape: QueueShape,
+  letters: QueueShape,
   filter: DeadLetterFilter,
   after: string,
   limit: number,
 ): Statement<readonly DeadLetter[]> {
   return {
-    text: `select msg_id::text id, message::text letter, ${shape.headers ? 'headers::text' : 'null'} headers from ${queueTable(lettersOf(shape))}
+    text: `select msg_id::text id, message::text letter, ${letters.headers ? 'headers::text' : 'null'} headers from ${queueTable(letters)}
 where ${MATCHES} and msg_id > $7::text::bigint order by msg_id limit (select $8::text::int)`,
     params: [...filterParams(filter), after, String(limit)],
-    decode: (rows) => rows.map((row) => decodeLetter(shape, row)),
+    decode: (rows) => rows.map((row) => decodeLetter(letters, row)),
   }
 }
 
-function decodeLetter(queue: QueueName, row: SqlRow): DeadLetter {
+function decodeLetter(letters: QueueName, row: SqlRow): DeadLetter {
   const parsed = parseJson(row.letter ?? 'null')
   const letter = isJsonObject(parsed) ? parsed : {}
   const headers = parseJson(row.headers ?? 'null')
   const text = (value: JsonValue | undefined): string =>
     typeof value === 'string' ? value : typeof value === 'number' ? String(value) : ''
   return {
-    queue: deadLetterName(queue.logical),
+    queue: letters.logical,
     id: row.id as string,
     originalQueue: text(letter.original_queue),
     originalId: text(letter.original_msg_id),
@@ -87,9 +83,9 @@ function decodeLetter(queue: QueueName, row: SqlRow): DeadLetter {
   }
 }
 
-/** Deletes what matches, `limit` at a time. */
-export function purgeLetters(queue: QueueName, filter: DeadLetterFilter, limit: number): Statement<number> {
-  const table = queueTable(lettersOf(queue))
+/** Deletes what matches, `limit` at a time. `letters` is the dead-letter queue. */
+export function purgeLetters(letters: QueueName, filter: DeadLetterFilter, limit: number): Statement<number> {
+  const table = queueTable(letters)
   return {
     text: `with d as (delete from ${table} where msg_id = any(array(
   select msg_id from ${table} where ${MATCHES} order by msg_id limit (select $7::text::int) for update skip locked)) returning 1)
@@ -109,13 +105,13 @@ export function redrive(
   bodies: readonly (string | null)[],
   channel: string | null,
 ): Statement<number> {
-  const letters = queueTable(lettersOf(shape))
+  const letters = queueTable(deadLetterQueue(shape))
   const own = `array[${[...COUNTERS, HEADER.outcome, HEADER.error].map((name) => `'${name}'`).join(', ')}]`
   const headers = `case when headers ? '${HEADER.foreign}' then headers->'${HEADER.foreign}'
     when jsonb_typeof(headers) = 'object' then nullif(headers - ${own}, '{}') else headers end`
   return {
     text: `with f as (select * from unnest((select $1::text::bigint[]), (select $2::text::text[])) f(id, b)),
-l as (select msg_id from ${letters} where msg_id = any((select $1::text::bigint[])::bigint[]) and (message ? 'message') for update skip locked),
+l as (select msg_id from ${letters} where msg_id = any((select $1::text::bigint[])::bigint[]) and message->'message' is not null for update skip locked),
 d as (delete from ${letters} q using f where q.msg_id = f.id and q.msg_id = any(array(select msg_id from l))
   returning q.msg_id, q.message, ${shape.headers ? 'q.headers, ' : ''}f.b),
 i as (insert into ${queueTable(shape)} (vt, message${shape.headers ? ', headers' : ''})
@@ -129,7 +125,7 @@ select (select count(*) from i)::text redriven, (select pg_notify(c, '')::text f
 /** Of messages whose dead-lettering got no reply: those that lie in the dead-letter queue. */
 export function findLetters(queue: QueueName, ids: readonly string[]): Statement<readonly string[]> {
   return {
-    text: `select message->>'original_msg_id' id from ${queueTable(lettersOf(queue))} where message->>'original_msg_id' = any((select $1::text::text[])::text[])`,
+    text: `select message->>'original_msg_id' id from ${queueTable(deadLetterQueue(queue))} where message->>'original_msg_id' = any((select $1::text::text[])::text[])`,
     params: [textArray(ids)],
     decode: (rows) => rows.map((row) => row.id as string),
   }

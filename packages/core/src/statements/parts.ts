@@ -38,6 +38,9 @@ export const archiveTable = (queue: QueueName): string => table('a', queue.physi
 export const us = (time: string): string => `(date_part('epoch', ${time}) * 1000000)::int8::text`
 /** And back. */
 export const at = (microseconds: string): string => `timestamptz 'epoch' + ${microseconds} * interval '1 microsecond'`
+/** For times that are only shown, and any that others wrote, `infinity` too: within what a JavaScript date holds. */
+export const shownUs = (time: string): string =>
+  `(least(greatest(date_part('epoch', ${time}), 0), 8640000000000) * 1000000)::int8::text`
 export const inSeconds = (param: string): string => `${now} + ${param}::text::float8 * interval '1 second'`
 
 /** Headers are foreign input: what is no object is kept under a name of ours, so that a patch neither fails nor loses it. */

@@ -1,6 +1,6 @@
 import { decodeStored, fromMicroseconds, type StoredMessage } from '../message.js'
 import type { QueueName } from '../queue-name.js'
-import { archiveTable, now, type QueueShape, queueTable, type Statement, us } from './parts.js'
+import { archiveTable, now, type QueueShape, queueTable, type Statement, shownUs } from './parts.js'
 
 /** Upstream's own functions, for what they own. */
 
@@ -34,7 +34,7 @@ export interface QueueInfo {
 
 export function listQueues(): Statement<readonly QueueInfo[]> {
   return {
-    text: `select queue_name::text "name", ${us('created_at')} created, is_unlogged::text unlogged, is_partitioned::text partitioned
+    text: `select queue_name::text "name", ${shownUs('created_at')} created, is_unlogged::text unlogged, is_partitioned::text partitioned
 from pgmq.list_queues() order by queue_name`,
     params: [],
     decode: (rows) =>
@@ -82,7 +82,7 @@ export interface ArchivedMessage extends StoredMessage {
 const stored = (
   shape: QueueShape,
 ): string => `msg_id::text id, read_ct::text rc, message::text body, ${shape.headers ? 'headers::text' : 'null'} headers,
-  ${us('enqueued_at')} enqueued, ${us(`greatest(vt, timestamptz 'epoch')`)} due`
+  ${shownUs('enqueued_at')} enqueued, ${shownUs('vt')} due`
 
 /** Looks at messages by id, from `after` on, without leasing. */
 export function peek(shape: QueueShape, after: string, limit: number): Statement<readonly StoredMessage[]> {
@@ -100,7 +100,7 @@ export function peekArchive(
   task: string | null,
 ): Statement<readonly ArchivedMessage[]> {
   return {
-    text: `select ${stored(shape)}, ${us('archived_at')} archived from ${archiveTable(shape)}
+    text: `select ${stored(shape)}, ${shownUs('archived_at')} archived from ${archiveTable(shape)}
 where msg_id > $1::text::bigint and ($3::text is null or message->>'task' = $3::text) order by msg_id limit (select $2::text::int)`,
     params: [after, String(limit), task],
     decode: (rows) =>
