@@ -270,7 +270,9 @@ export class Engine {
   async #startIfHeld(delivery: Delivery): Promise<void> {
     while (!delivery.lost && !this.stopping && performance.now() >= delivery.deadlineMs) {
       await this.#heartbeats.get(delivery.queue)?.beat()
-      if (!this.#leasing.up) await new Promise<void>((resolve) => setTimeout(resolve, 200))
+      // No verdict yet: no connection, or a refusal that may pass. Not to ask in a storm.
+      if (!delivery.lost && performance.now() >= delivery.deadlineMs)
+        await new Promise<void>((resolve) => setTimeout(resolve, 200))
     }
     if (!delivery.lost && !this.stopping && delivery.state === 'waiting') return this.#runner.start(delivery)
     this.#slots.leave(delivery)
