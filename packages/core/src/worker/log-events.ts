@@ -4,12 +4,20 @@ import type { Emitter, JobEvent } from './events.js'
 
 /** The worker's log lines, made from its events. Without a logger there is no listener, and a line costs nothing. */
 export function logEvents(events: Emitter, logger: Logger): void {
-  const fields = ({ message, task, attempt }: Omit<JobEvent, 'durationMs'>): object => ({
-    queue: message.queue,
-    id: message.id,
-    task,
-    attempt,
-  })
+  logSteps(events, logger)
+  logTrouble(events, logger)
+  events.on('connection', ({ up, error }) =>
+    up
+      ? logger.info({}, 'connected to PostgreSQL')
+      : logger.warn({ err: error }, `lost the connection to PostgreSQL, reconnecting: ${errorText(error)}`),
+  )
+}
+
+function fields({ message, task, attempt }: Omit<JobEvent, 'durationMs'>): object {
+  return { queue: message.queue, id: message.id, task, attempt }
+}
+
+function logSteps(events: Emitter, logger: Logger): void {
   events.on('started', (e) => logger.debug(fields(e), `Message ${e.message.id} started`))
   events.on('succeeded', (e) =>
     logger.debug({ ...fields(e), durationMs: e.durationMs }, `Message ${e.message.id} succeeded`),
@@ -29,6 +37,10 @@ export function logEvents(events: Emitter, logger: Logger): void {
   events.on('snoozed', (e) =>
     logger.info({ ...fields(e), delaySeconds: e.delaySeconds }, `Message ${e.message.id} snoozed`),
   )
+  events.on('released', (e) => logger.info(fields(e), `Message ${e.message.id} released`))
+}
+
+function logTrouble(events: Emitter, logger: Logger): void {
   events.on('timedOut', (e) =>
     logger.warn({ ...fields(e), durationMs: e.durationMs }, `Message ${e.message.id} ran out of time`),
   )
@@ -38,7 +50,6 @@ export function logEvents(events: Emitter, logger: Logger): void {
       `Lease on message ${e.message.id} of '${e.message.queue}' is lost: it ran out, and its result was not saved. Raise visibilitySeconds, or stop blocking the event loop`,
     ),
   )
-  events.on('released', (e) => logger.info(fields(e), `Message ${e.message.id} released`))
   events.on('crashed', (e) =>
     logger.warn(
       { ...fields(e), crashes: e.crashes },
@@ -50,10 +61,5 @@ export function logEvents(events: Emitter, logger: Logger): void {
       { ...fields(e), err: e.error },
       `Message ${e.message.id} waits, for its end could not be written: ${errorText(e.error)}`,
     ),
-  )
-  events.on('connection', ({ up, error }) =>
-    up
-      ? logger.info({}, 'connected to PostgreSQL')
-      : logger.warn({ err: error }, `lost the connection to PostgreSQL, reconnecting: ${errorText(error)}`),
   )
 }
