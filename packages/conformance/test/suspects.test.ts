@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module'
 import { createWorker, defineTask, unchecked, type Worker } from '@pgmq/core'
+import type * as NodePg from '@pgmq/node-pg'
 import { createClient } from '@pgmq/node-pg'
 import { afterEach, expect, it } from 'vitest'
 import { describeSuite } from './support/harness.js'
@@ -8,7 +9,7 @@ import { record } from './support/recorder.js'
 import { until } from './support/until.js'
 
 /** Another copy of the library in this process: the CommonJS build has a core of its own. */
-const other = createRequire(import.meta.url)('@pgmq/node-pg') as typeof import('@pgmq/node-pg')
+const other = createRequire(import.meta.url)('@pgmq/node-pg') as typeof NodePg
 
 const BOTH = [
   ['one copy', { createClient, createWorker }],

@@ -176,6 +176,48 @@ describeSuite('stopping a worker', (h) => {
   })
 })
 
+describeSuite('the signal of a start', (h) => {
+  it('stops the worker, and is let go of by one that stopped before', async () => {
+    const task = defineTask({ name: 'ping', queue: h.queue(), input: unchecked<object>() })
+    const { signal, abort } = countingSignal()
+    const worker = createWorker({ client: h.client, tasks: { task }, handlers: { task: () => 1 } })
+    for (let i = 0; i < 3; i++) {
+      await worker.start({ signal })
+      await worker.stop()
+      expect(signal.listeners).toBe(0)
+    }
+    await worker.start({ signal })
+    abort()
+    await until('stopped', () => worker.health().state === 'stopped')
+    await expect(worker.start({ signal })).rejects.toThrow('aborted')
+  })
+})
+
+/** A signal that knows how many listen to it. */
+function countingSignal(): {
+  readonly signal: AbortSignal & { readonly listeners: number }
+  readonly abort: () => void
+} {
+  const controller = new AbortController()
+  const listeners = new Set<unknown>()
+  const signal = Object.defineProperties(controller.signal, {
+    listeners: { get: () => listeners.size },
+    addEventListener: {
+      value(type: 'abort', listener: () => void) {
+        listeners.add(listener)
+        AbortSignal.prototype.addEventListener.call(signal, type, listener)
+      },
+    },
+    removeEventListener: {
+      value(type: 'abort', listener: () => void) {
+        listeners.delete(listener)
+        AbortSignal.prototype.removeEventListener.call(signal, type, listener)
+      },
+    },
+  }) as AbortSignal & { readonly listeners: number }
+  return { signal, abort: () => controller.abort() }
+}
+
 describeSuite('draining', (h) => {
   const task = defineTask({
     name: 'ping',
@@ -235,6 +277,19 @@ describeSuite('draining', (h) => {
     expect(left).toHaveLength(40 - result.succeeded)
     expect(left.every(({ last_read_at }) => last_read_at === null)).toBe(true)
     await h.client.queues.purge(task.queue)
+  })
+
+  it('rejects when its queue is gone, for nothing would ever end it', async () => {
+    const gone = defineTask({ name: 'ping', queue: 'gone', input: unchecked<object>() })
+    await h.client.enqueueMany(gone, [{}, {}])
+    const worker = createWorker({
+      client: h.client,
+      tasks: { gone },
+      handlers: { gone: () => h.sql('alter table pgmq.q_gone rename to q_elsewhere') },
+      concurrency: 1,
+    })
+    await expect(worker.drain()).rejects.toMatchObject({ code: 'QUEUE_NOT_FOUND' })
+    expect(worker.health().state).toBe('stopped')
   })
 
   it('returns at once from an empty queue', async () => {

@@ -9,9 +9,9 @@ import type { JsonValue } from '../json.js'
 import { type Fence, fenceOf, type Message } from '../message.js'
 import { checkRetry, seconds as checkSeconds, DEFAULTS, positive } from '../options.js'
 import { assertRoomForLetters, isDeadLetterQueue } from '../queue-name.js'
-import { readHistory } from '../retry/history.js'
+import { type History, readHistory, unrecordedHistory } from '../retry/history.js'
 import type { Outcome } from '../retry/outcome.js'
-import { type RetryPolicy, resolveRetry } from '../retry/policy.js'
+import { type ResolvedRetryPolicy, type RetryPolicy, resolveRetry } from '../retry/policy.js'
 import { type Doing, Session } from '../session.js'
 import { completion } from '../statements/completion.js'
 import { extend } from '../statements/extend.js'
@@ -41,12 +41,13 @@ export async function processWithRetry<R, Connection>(
   checkRetry(options.retry)
   assertRoomForLetters(context.existing(message.queue))
   const timeoutMs = positive('timeoutSeconds', options.timeoutSeconds ?? DEFAULTS.timeoutSeconds) * 1000
-  const attempt = new SingleAttempt(context, message, fenceOf(message))
+  const policy = resolveRetry(options.retry, context.shared.options.retry)
+  const attempt = new SingleAttempt(context, message, fenceOf(message), policy)
   const outcome = await attempt.run(timeoutMs, (host) => {
     const handlerContext = new AttemptContext(host, taskNameOf(message) ?? '', client, context.shared.options.logger)
     return processor(message.body, handlerContext as unknown as HandlerContext<Connection>)
   })
-  const settled = await attempt.settle(outcome, options.retry)
+  const settled = await attempt.settle(outcome)
   return settled.kind === 'succeeded' ? (settled.output as R) : null
 }
 
@@ -54,13 +55,15 @@ class SingleAttempt {
   readonly #context: ClientContext
   readonly #message: Message
   readonly #fence: Fence
+  readonly #policy: ResolvedRetryPolicy
   readonly #controller = new AbortController()
   #completing = false
 
-  constructor(context: ClientContext, message: Message, fence: Fence) {
+  constructor(context: ClientContext, message: Message, fence: Fence, policy: ResolvedRetryPolicy) {
     this.#context = context
     this.#message = message
     this.#fence = fence
+    this.#policy = policy
   }
 
   /** Runs under a heartbeat and a time-out. @throws LEASE_LOST when another has the message already */
@@ -87,13 +90,13 @@ class SingleAttempt {
   }
 
   /** Ends the lease by the outcome, and resolves to the outcome that counted. @throws LEASE_LOST */
-  async settle(ended: Outcome, retry: RetryPolicy | undefined): Promise<Outcome> {
+  async settle(ended: Outcome): Promise<Outcome> {
     const { options } = this.#context.shared
     const queue = this.#context.existing(this.#message.queue)
     if (this.#completing && (await this.#completed())) return ended
     const outcome = this.#completing ? undone(this.#message, ended) : ended
-    const history = readHistory(this.#message.readCount, this.#message.headers)
-    const policy = { ...resolveRetry(retry, options.retry), unknownTaskSeconds: DEFAULTS.unknownTaskSeconds }
+    const history = this.#history()
+    const policy = { ...this.#policy, unknownTaskSeconds: DEFAULTS.unknownTaskSeconds }
     const hasDeadLetterQueue = !isDeadLetterQueue(queue.physical)
     const { operation, decision } = conclude(
       {
@@ -121,6 +124,14 @@ class SingleAttempt {
     return outcome
   }
 
+  #history(): History {
+    const { queue, readCount, headers } = this.#message
+    const shape = this.#context.shared.knowledge.shapes.get(this.#context.existing(queue).physical)
+    return shape?.headers === false
+      ? unrecordedHistory(readCount, this.#policy.maxRetries)
+      : readHistory(readCount, headers)
+  }
+
   #log(decision: string, failures: number, maxRetries: number, outcome: Outcome): void {
     const { logger } = this.#context.shared.options
     const { queue, id } = this.#message
@@ -132,15 +143,11 @@ class SingleAttempt {
   }
 
   async #outcome(process: (host: AttemptHost) => unknown): Promise<Outcome> {
-    const { history, signal } = {
-      history: readHistory(this.#message.readCount, this.#message.headers),
-      signal: this.#controller.signal,
-    }
     try {
       const output = await process({
         message: this.#message,
-        attempt: history.failures + 1,
-        signal,
+        attempt: this.#history().failures + 1,
+        signal: this.#controller.signal,
         extend: (seconds) => this.#extend(seconds),
         completeWith: (connection) => this.#completeWith(connection),
       })

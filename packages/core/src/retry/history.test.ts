@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { HEADER } from '../headers.js'
-import { readHistory } from './history.js'
+import { readHistory, unrecordedHistory } from './history.js'
 
 describe('readHistory', () => {
   it('finds nothing in a first delivery', () => {
@@ -37,5 +37,21 @@ describe('readHistory', () => {
         },
       ),
     )
+  })
+})
+
+describe('the history of a message without headers', () => {
+  it.each([
+    [1, { failures: 0, crashes: 0 }],
+    [3, { failures: 1, crashes: 0 }],
+    [7, { failures: 3, crashes: 0 }],
+    [9, { failures: 4, crashes: 2 }],
+  ])('after %i reads by a policy of three retries is %j', (readCount, expected) => {
+    expect(unrecordedHistory(readCount, 3)).toMatchObject({ ...expected, alone: 0 })
+  })
+
+  it('convicts what keeps dying, sooner or later, and no job before it had many more deliveries than its retries', () => {
+    const convictedAt = [...Array(200).keys()].findIndex((n) => unrecordedHistory(n + 1, 3).alone >= 3)
+    expect(convictedAt).toBe(66)
   })
 })

@@ -15,6 +15,9 @@ export interface History {
   readonly ended: number
 }
 
+/** Without a record one that died in company looks like one that was given back, so it takes so many to convict. */
+const DELIVERIES_FOR_ONE_ALONE = 20
+
 /**
  * Reads the counters as foreign input: anybody can write headers. One that is missing, malformed or more than there have
  * been deliveries is 0.
@@ -34,5 +37,22 @@ export function readHistory(readCount: number, headers: JsonObject): History {
     alone: counter(HEADER.alone, crashes),
     unknowns: counter(HEADER.unknown, readCount),
     ended,
+  }
+}
+
+/**
+ * Tables of pgmq 1.4 have no headers, so the read count stands for all: a delivery with an end raised it by two, one
+ * without by one (`statements/give-back`, `statements/again`). Each end counts as a failure, a snooze and a release too;
+ * what is beyond the policy makes a suspect.
+ */
+export function unrecordedHistory(readCount: number, maxRetries: number): History {
+  const ends = Math.floor((readCount - 1) / 2)
+  const crashes = Math.max(0, readCount - 1 - 2 * maxRetries)
+  return {
+    failures: ends,
+    crashes,
+    alone: Math.floor(crashes / DELIVERIES_FOR_ONE_ALONE),
+    unknowns: ends,
+    ended: readCount - 1 - crashes,
   }
 }

@@ -15,9 +15,11 @@ export function again(
   const texts = patches.map((patch) => JSON.stringify(patch))
   const { cte, mine, params, next } = fence(shape, leases, [{ name: 'h', type: 'text', values: texts }])
   const stamp = shape.lastReadAt ? 'last_read_at' : 'enqueued_at'
+  // Without headers the read count alone tells that a delivery has ended: as when it is given back and leased again.
+  const reads = shape.headers ? 1 : 2
   return {
     text: `${cte}
-update ${queueTable(shape)} q set read_ct = q.read_ct + 1,${shape.lastReadAt ? ` last_read_at = ${now},` : ''}
+update ${queueTable(shape)} q set read_ct = q.read_ct + ${reads},${shape.lastReadAt ? ` last_read_at = ${now},` : ''}
   vt = ${now} + $${next}::text::float8 * interval '1 second'${shape.headers ? `, headers = ${patched('q.headers', 'f.h')}` : ''}
 from f where ${mine} returning f.id::text id, f.rc::text was, q.read_ct::text rc, ${us(`q.${stamp}`)} us`,
     params: [...params, String(seconds)],

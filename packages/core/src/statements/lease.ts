@@ -20,6 +20,8 @@ export interface LeasedMessage {
   readonly fence: Fence
   /** Length of the body's text. */
   readonly size: number
+  /** Whether the table has headers, and so counters. */
+  readonly recorded: boolean
 }
 
 /**
@@ -46,7 +48,7 @@ from u m join pick p on p.msg_id = m.msg_id`,
         const stored = decodeStored(shape.logical, row)
         const fence = { id: stored.id, readCount: row.rc as string, stamp: row.us as string }
         const message = { ...stored, receipt: makeReceipt(fence.readCount, fence.stamp) }
-        return { message, fence, size: row.body?.length ?? 0, due: Number(row.due) }
+        return { message, fence, size: row.body?.length ?? 0, recorded: shape.headers, due: Number(row.due) }
       })
       deliveries.sort((a, b) => a.due - b.due || Number(a.fence.id) - Number(b.fence.id))
       return { deliveries, floor: deliveries.length ? String(deliveries[deliveries.length - 1]?.due) : null }

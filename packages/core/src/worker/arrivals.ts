@@ -46,7 +46,9 @@ export class Arrivals {
       case 'convicted':
         return endings.bury(delivery, {
           reason: 'crash_loop',
-          error: `its process ended ${history.alone} times while it ran alone in it`,
+          error: delivery.recorded
+            ? `its process ended ${history.alone} times while it ran alone in it`
+            : `it was delivered ${message.readCount} times, ${history.crashes} more than its retries explain`,
           retryCount: history.failures,
         })
     }

@@ -56,6 +56,8 @@ class PgmqWorker implements Worker {
   #running: readonly QueueRun[] = []
   #starting: Promise<void> | null = null
   #stopping: Promise<void> | null = null
+  /** Stops listening to the signal that `start` was given. */
+  #letGo: (() => void) | null = null
 
   constructor(
     client: WorkerOptions<Tasks, never>['client'],
@@ -75,8 +77,11 @@ class PgmqWorker implements Worker {
     signal?.throwIfAborted()
     this.#starting = this.#run(false, Number.POSITIVE_INFINITY)
     await this.#starting
-    if (signal?.aborted) await this.stop()
-    else signal?.addEventListener('abort', () => void this.stop(), { once: true })
+    if (!signal) return
+    if (signal.aborted) return await this.stop()
+    const onAbort = (): void => void this.stop()
+    signal.addEventListener('abort', onAbort)
+    this.#letGo = () => signal.removeEventListener('abort', onAbort)
   }
 
   async stop(options: { readonly graceSeconds?: number } = {}): Promise<void> {
@@ -107,6 +112,7 @@ class PgmqWorker implements Worker {
         await engine.changed(Math.min(untilMs - performance.now(), 100))
       const more = engine.moreToDo
       await this.stop()
+      if (engine.failure !== null) throw engine.failure
       const { leaseLost, ...others } = counts
       return { ...others, lost: leaseLost, more }
     } finally {
@@ -204,6 +210,8 @@ class PgmqWorker implements Worker {
     const engine = this.#engine
     if (!engine) return
     this.#state = 'stopping'
+    this.#letGo?.()
+    this.#letGo = null
     await engine.stop(graceSeconds)
     this.#delay.stop()
     this.#engine = null

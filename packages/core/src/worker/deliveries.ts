@@ -1,20 +1,18 @@
 import type { ClientContext } from '../client/context.js'
 import { makeQueue } from '../client/make-queue.js'
 import type { PgmqClient } from '../client/pgmq-client.js'
-import { beginAlone, endOfRun, type HeaderPatch, joined } from '../retry/counters.js'
+import { beginAlone, type HeaderPatch } from '../retry/counters.js'
 import type { Outcome } from '../retry/outcome.js'
-import { extend } from '../statements/extend.js'
-import { note } from '../statements/note.js'
 import { type AloneMember, announce, join, leave } from './alone.js'
 import { Arrivals } from './arrivals.js'
 import { Completions } from './completions.js'
 import type { Delivery } from './delivery.js'
 import { Endings } from './endings.js'
 import type { Emitter } from './events.js'
-import { leaseLost } from './heartbeat.js'
 import type { Link } from './link.js'
 import type { Parked } from './parked.js'
 import type { QueueRun } from './queue-run.js'
+import { Records } from './records.js'
 import { Renewals } from './renewals.js'
 import { Runner } from './runner.js'
 import type { Settler } from './settler.js'
@@ -53,6 +51,7 @@ export class Deliveries {
   readonly #host: DeliveriesHost
   readonly #slots: Slots
   readonly #runner: Runner
+  readonly #records: Records
   readonly #renewals: Renewals
   readonly #endings: Endings
   readonly #completions: Completions
@@ -67,6 +66,7 @@ export class Deliveries {
   constructor(host: DeliveriesHost) {
     const { context, queues, worker, events, leasing, settling } = host
     this.#host = host
+    this.#records = new Records(leasing, settling)
     this.#renewals = new Renewals(settling)
     this.#endings = new Endings(this.#endingsHost())
     this.#completions = new Completions(context.shared, leasing, this.#endings)
@@ -129,9 +129,8 @@ export class Deliveries {
   /** A handler that outlives even the abort keeps its lease until it runs out; its end goes on record, so that is no crash. */
   async leaveBehind(): Promise<void> {
     this.#completions.stop()
-    const left = this.#all().filter(({ state, queue }) => state === 'running' && this.#headers(queue))
-    for (const delivery of left) {
-      await this.#note(delivery, endOfRun(delivery.history, delivery.message.readCount)).catch(() => undefined)
+    for (const delivery of this.#all().filter(({ state }) => state === 'running')) {
+      await this.#records.leftBehind(delivery).catch(() => undefined)
       this.#endings.lost(delivery)
     }
   }
@@ -220,8 +219,8 @@ export class Deliveries {
   }
 
   async #beginAlone(delivery: Delivery): Promise<Delivery | null> {
-    const { queue, history, message } = delivery
-    if (!this.#headers(queue)) return delivery
+    const { history, message, recorded } = delivery
+    if (!recorded) return delivery
     // Without the record it may not run: it goes back, and is tried again when there is a connection.
     return await this.#renew(delivery, beginAlone(history, message.readCount), () => this.#endings.release(delivery))
   }
@@ -239,22 +238,6 @@ export class Deliveries {
     return null
   }
 
-  async #extend(delivery: Delivery, seconds: number): Promise<void> {
-    const { queue, fence } = delivery
-    const sentMs = performance.now()
-    const doing = { verb: `extend the lease of message ${fence.id}`, grants: 'grant select, update on pgmq."q_{q}"' }
-    const verdicts = delivery.lost
-      ? null
-      : await this.#host.leasing.run(queue.name, doing, (shape) => extend(shape, [fence], seconds))
-    if (verdicts?.get(delivery.key) !== 'held' && verdicts?.get(delivery.key) !== 'busy') throw leaseLost(delivery)
-    delivery.deadlineMs = Math.max(delivery.deadlineMs, sentMs + seconds * 1000)
-  }
-
-  async #note({ queue, fence }: Delivery, patch: HeaderPatch): Promise<void> {
-    const doing = { verb: 'note a counter', grants: 'grant select, update on pgmq."q_{q}"' }
-    await this.#host.settling.run(queue.name, doing, (shape) => note(shape, [fence], [patch]))
-  }
-
   // ── What the rooms ask ─────────────────────────────────────────────────────────────────────────
 
   #runnerHost(): ConstructorParameters<typeof Runner>[0] {
@@ -264,7 +247,7 @@ export class Deliveries {
       events,
       logger: worker.logger,
       middleware: worker.middleware,
-      extend: (delivery, seconds) => this.#extend(delivery, seconds),
+      extend: (delivery, seconds) => this.#records.extend(delivery, seconds),
       completeWith: (delivery, connection, output) => this.#completions.complete(delivery, connection, output),
       ended: (delivery, outcome) => this.#ended(delivery, outcome),
       strayed: (change) => {
@@ -295,9 +278,7 @@ export class Deliveries {
     return {
       member: this.#member,
       beginAlone: (delivery) => this.#beginAlone(delivery),
-      takeBack: async (delivery) => {
-        if (this.#headers(delivery.queue)) await this.#note(delivery, joined(delivery.history.alone))
-      },
+      takeBack: (delivery) => this.#records.joined(delivery),
       run: (delivery) =>
         new Promise((resolve) => {
           this.#watchers.set(delivery, resolve)
@@ -327,10 +308,6 @@ export class Deliveries {
 
   #all(): Delivery[] {
     return this.#host.queues.flatMap(({ held }) => [...held.values()])
-  }
-
-  #headers(queue: QueueRun): boolean {
-    return this.#host.context.shared.knowledge.shapes.get(queue.name.physical)?.headers ?? true
   }
 }
 

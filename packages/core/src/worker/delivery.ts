@@ -1,7 +1,7 @@
 import type { Fence, Message } from '../message.js'
 import { makeReceipt } from '../message.js'
 import type { HeaderPatch } from '../retry/counters.js'
-import { type History, readHistory } from '../retry/history.js'
+import { type History, readHistory, unrecordedHistory } from '../retry/history.js'
 import type { LeasedMessage } from '../statements/lease.js'
 import { leaseKey } from '../statements/parts.js'
 import type { QueueRun } from './queue-run.js'
@@ -21,6 +21,8 @@ export class Delivery {
   readonly history: History
   /** Length of the body's text. */
   readonly size: number
+  /** Whether its table has headers, and so counters. */
+  readonly recorded: boolean
   /** By id and read count: a process whose loop was blocked may hold one message twice. */
   readonly key: string
   state: DeliveryState = 'waiting'
@@ -40,12 +42,15 @@ export class Delivery {
   #controller: AbortController | null = null
   #aborted: { readonly reason: unknown } | null = null
 
-  constructor(queue: QueueRun, { message, fence, size }: LeasedMessage, deadlineMs: number) {
+  constructor(queue: QueueRun, { message, fence, size, recorded }: LeasedMessage, deadlineMs: number) {
     this.queue = queue
     this.message = message
     this.fence = fence
     this.size = size
-    this.history = readHistory(message.readCount, message.headers)
+    this.recorded = recorded
+    this.history = recorded
+      ? readHistory(message.readCount, message.headers)
+      : unrecordedHistory(message.readCount, queue.policyOf(queue.taskOf(message)?.task ?? null).maxRetries)
     this.key = leaseKey(fence.id, fence.readCount)
     this.deadlineMs = deadlineMs
   }
@@ -81,6 +86,6 @@ export class Delivery {
       readCount: Number(fence.readCount),
       receipt: makeReceipt(fence.readCount, fence.stamp),
     }
-    return new Delivery(this.queue, { message, fence, size: this.size }, deadlineMs)
+    return new Delivery(this.queue, { message, fence, size: this.size, recorded: this.recorded }, deadlineMs)
   }
 }

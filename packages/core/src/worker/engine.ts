@@ -48,6 +48,8 @@ export class Engine {
   #recovering = false
   #connected = false
   #stopping = false
+  /** Why a drain cannot go on. A worker that stays up tries again instead. */
+  failure: PgmqError | null = null
 
   constructor(options: EngineOptions) {
     this.#o = options
@@ -104,9 +106,10 @@ export class Engine {
     for (const fetcher of this.fetchers) this.#listen(fetcher)
   }
 
-  /** Nothing is held, and the last look at each queue found nothing. */
+  /** Nothing is held, and the last look at each queue found nothing, or was refused. */
   get exhausted(): boolean {
-    return this.#deliveries.held === 0 && this.strays === 0 && (this.#budget <= 0 || !this.moreToDo)
+    const noMore = this.#budget <= 0 || this.failure !== null || !this.moreToDo
+    return this.#deliveries.held === 0 && this.strays === 0 && noMore
   }
 
   get moreToDo(): boolean {
@@ -167,6 +170,9 @@ export class Engine {
         this.#budget -= deliveries.length
         this.#deliveries.accept(queue, deliveries)
         this.#settled.ring()
+      },
+      refused: (error) => {
+        if (this.#o.drain) this.failure ??= error
       },
     }
   }

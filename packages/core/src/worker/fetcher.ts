@@ -1,4 +1,4 @@
-import { errorText } from '../errors.js'
+import { errorText, type PgmqError } from '../errors.js'
 import type { Logger } from '../logger.js'
 import { DEFAULTS } from '../options.js'
 import type { Doing } from '../session.js'
@@ -20,6 +20,8 @@ export interface FetchHost {
   /** How many more messages may be leased at all. */
   budget(): number
   accept(queue: QueueRun, deliveries: readonly Delivery[]): void
+  /** The database refuses the lease, and not for want of a connection. */
+  refused(error: PgmqError): void
 }
 
 /** Leases for one queue: in batches, as many as its slots can use, and again as long as full batches come back. */
@@ -169,6 +171,7 @@ export class Fetcher {
     this.#likely = true
     this.#wantsSweep = true
     if (isConnectionError(error)) return
+    this.#host.refused(error as PgmqError)
     this.#logger?.error({ queue: this.queue.name.logical, err: error }, `cannot lease for now: ${errorText(error)}`)
     const timer = setTimeout(() => this.#bell.ring(), TROUBLE_MS)
     await this.#bell.wait()

@@ -45,7 +45,7 @@ export interface Worker extends AsyncDisposable {
   /**
    * Handles what is there and returns: for routes, cron functions and tests. Never leases more than `maxMessages` leaves.
    *
-   * @throws what `start` throws
+   * @throws what `start` throws, also when it comes up while it runs: a queue that is gone, a grant that was taken away
    */
   drain(options?: {
     readonly maxMs?: number
