@@ -83,13 +83,12 @@ export function configurationInvalid(field: string, message: string): PgmqErrorO
   return pgmqError('CONFIGURATION_INVALID', message, { field })
 }
 
-/** The text of whatever was thrown. */
+/** The text of whatever was thrown, be it a proxy whose every trap throws. */
 export function errorText(error: unknown): string {
-  if (error instanceof Error) return error.message || error.name
-  if (typeof error === 'string') return error
   try {
-    return JSON.stringify(error) ?? String(error)
+    const told: unknown = error instanceof Error ? error.message || error.name : error
+    return typeof told === 'string' ? told : (JSON.stringify(told) ?? String(told))
   } catch {
-    return String(error)
+    return `something that cannot be put into words was thrown (${typeof error})`
   }
 }

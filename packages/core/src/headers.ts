@@ -35,4 +35,5 @@ export const OWN_HEADERS: ReadonlySet<string> = new Set([
   HEADER.output,
   HEADER.outcome,
   HEADER.error,
+  HEADER.foreign,
 ])

@@ -86,6 +86,7 @@ export function fromMicroseconds(us: string): Date {
   return new Date(Number(us) / 1000)
 }
 
+/** What lies before 1970 is due as well, and PostgreSQL's calendar ends sooner there. */
 export function toMicroseconds(date: Date): string {
-  return String(date.getTime() * 1000)
+  return String(Math.max(0, date.getTime()) * 1000)
 }

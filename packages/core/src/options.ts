@@ -123,10 +123,16 @@ export function seconds(field: string, value: number): number {
   )
 }
 
+/** PostgreSQL's `int`, and the longest timer there is. */
+const LARGEST = 2 ** 31 - 1
+
 /** @throws CONFIGURATION_INVALID */
-export function wholeNumber(field: string, value: number, least: number): number {
-  if (Number.isSafeInteger(value) && value >= least) return value
-  throw configurationInvalid(field, `${field} ${String(value)} is invalid: give a whole number from ${least}`)
+export function wholeNumber(field: string, value: number, least: number, most: number = LARGEST): number {
+  if (Number.isInteger(value) && value >= least && value <= most) return value
+  throw configurationInvalid(
+    field,
+    `${field} ${String(value)} is invalid: give a whole number from ${least} to ${most}`,
+  )
 }
 
 /** @throws CONFIGURATION_INVALID */
@@ -134,7 +140,7 @@ export function checkRetry(policy: RetryPolicy | undefined): void {
   if (policy?.maxRetries !== undefined) wholeNumber('retry.maxRetries', policy.maxRetries, 0)
   const backoff = policy?.backoff
   if (backoff === undefined || typeof backoff === 'function') return
-  positive('retry.backoff.baseSeconds', backoff.baseSeconds)
+  positive('retry.backoff.baseSeconds', backoff?.baseSeconds)
   if (backoff.factor !== undefined) positive('retry.backoff.factor', backoff.factor)
   if (backoff.maxSeconds !== undefined) positive('retry.backoff.maxSeconds', backoff.maxSeconds)
 }

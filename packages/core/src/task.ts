@@ -1,6 +1,7 @@
 import { configurationInvalid } from './errors.js'
 import type { JsonObject } from './json.js'
 import type { MessageRef } from './message.js'
+import { checkRetry } from './options.js'
 import { queueName } from './queue-name.js'
 import type { RetryPolicy } from './retry/policy.js'
 import type { InferInput, InferOutput, StandardSchema } from './schema.js'
@@ -109,6 +110,7 @@ export function defineTask<
   if (timeoutSeconds !== undefined && !(timeoutSeconds > 0)) {
     throw configurationInvalid('timeoutSeconds', `task "${name}": timeoutSeconds ${timeoutSeconds} is not above 0`)
   }
+  checkRetry(definition.retry)
   return Object.freeze({ ...definition, input, version })
 }
 

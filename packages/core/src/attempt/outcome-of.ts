@@ -7,13 +7,16 @@ import type { Task } from '../task.js'
 
 /** What a handler's error makes of its attempt. Control-flow errors are told by `code`, so two copies of this library agree. */
 export function failureOf(error: unknown): Outcome {
-  const { code, delay } = (error ?? {}) as { code?: unknown; delay?: unknown }
-  if (code === 'SNOOZE') {
+  try {
+    const { code, delay } = (error ?? {}) as { code?: unknown; delay?: unknown }
     const due = dueOf(delay)
-    if (due) return { kind: 'snoozed', due }
+    if (code === 'SNOOZE' && due) return { kind: 'snoozed', due }
+    const permanent = code === 'PERMANENT' || isPgmqError(error, 'OUTPUT_INVALID')
+    return { kind: 'failed', error, permanent, due: code === 'RETRY_AFTER' ? due : null }
+  } catch {
+    // It cannot even be looked at: a proxy that was revoked, a getter that throws.
+    return { kind: 'failed', error, permanent: false, due: null }
   }
-  const permanent = code === 'PERMANENT' || isPgmqError(error, 'OUTPUT_INVALID')
-  return { kind: 'failed', error, permanent, due: code === 'RETRY_AFTER' ? dueOf(delay) : null }
 }
 
 /** A delay as a user's code made it; `null` where it says nothing usable. */

@@ -31,6 +31,28 @@ describe('backoffSeconds', () => {
     expect(backoffSeconds(3, resolveRetry({ backoff: () => value }), half)).toBe(1)
   })
 
+  it("falls back where the function throws: its error is not the job's", () => {
+    const backoff = (): number => {
+      throw new Error('no')
+    }
+    expect(backoffSeconds(3, resolveRetry({ backoff }), half)).toBe(1)
+  })
+
+  it('takes an option that is undefined for one that is not there, and no delay for longer than a year', () => {
+    const backoff = {
+      baseSeconds: 1e13,
+      maxSeconds: 1e14,
+      factor: undefined as never,
+      jitter: 'none',
+      firstAtOnce: false,
+    } as const
+    expect(backoffSeconds(1, resolveRetry({ backoff }), half)).toBe(31_536_000)
+    const { maxSeconds } = resolveRetry({ backoff: { baseSeconds: 1, maxSeconds: undefined as never } }).backoff as {
+      maxSeconds: number
+    }
+    expect(maxSeconds).toBe(600)
+  })
+
   it('stays within 0 and the cap, whatever the policy', () => {
     const policies = fc.record({
       baseSeconds: fc.double({ min: 0.001, max: 1e6, noNaN: true }),

@@ -1,6 +1,6 @@
 import { DEFAULT_RETRY, type ResolvedRetryPolicy } from './policy.js'
 
-/** A year: no delay is longer, whatever a policy's function returns. */
+/** A year: no delay is longer, whatever a policy says. */
 const MAX_SECONDS = 365 * 24 * 60 * 60
 
 /**
@@ -11,10 +11,10 @@ const MAX_SECONDS = 365 * 24 * 60 * 60
  */
 export function backoffSeconds(retry: number, policy: ResolvedRetryPolicy, random: () => number): number {
   const { backoff } = policy
-  if (typeof backoff === 'function') return boundedSeconds(backoff(retry)) ?? fallback(retry, random)
+  if (typeof backoff === 'function') return chosen(backoff, retry) ?? fallback(retry, random)
   const { baseSeconds, factor, maxSeconds, jitter, firstAtOnce } = backoff
   if (firstAtOnce && retry <= 1) return 0
-  const bound = Math.min(baseSeconds * factor ** (retry - (firstAtOnce ? 2 : 1)), maxSeconds)
+  const bound = Math.min(baseSeconds * factor ** (retry - (firstAtOnce ? 2 : 1)), maxSeconds, MAX_SECONDS)
   return jitter === 'full' ? random() * bound : bound
 }
 
@@ -24,7 +24,15 @@ export function boundedSeconds(seconds: unknown): number | null {
   return Math.min(Math.max(seconds, 0), MAX_SECONDS)
 }
 
-/** What a policy's function returns is a user's: a value that is no number must not cost the job its retry. */
+/** A policy's function is a user's: neither an error of its own nor a value that is no number may cost the job its retry. */
+function chosen(backoff: (retry: number) => number, retry: number): number | null {
+  try {
+    return boundedSeconds(backoff(retry))
+  } catch {
+    return null
+  }
+}
+
 function fallback(retry: number, random: () => number): number {
   return backoffSeconds(retry, DEFAULT_RETRY, random)
 }

@@ -41,5 +41,6 @@ export function resolveRetry(...policies: readonly (RetryPolicy | undefined)[]):
   const backoff = policies.find((policy) => policy?.backoff !== undefined)?.backoff
   if (backoff === undefined || typeof backoff === 'function')
     return { maxRetries, backoff: backoff ?? DEFAULT_RETRY.backoff }
-  return { maxRetries, backoff: { factor: 2, maxSeconds: 600, jitter: 'full', firstAtOnce: true, ...backoff } }
+  const { baseSeconds, factor = 2, maxSeconds = 600, jitter = 'full', firstAtOnce = true } = backoff
+  return { maxRetries, backoff: { baseSeconds, factor, maxSeconds, jitter, firstAtOnce } }
 }
