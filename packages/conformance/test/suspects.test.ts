@@ -99,8 +99,13 @@ describeSuite('suspects', (h) => {
     await second.start()
     await until('the suspect runs', () => spans.length === 1)
     await h.client.enqueue(healthy, { task: 'ping' })
+    // One that starts when others may join already is no less free to.
     await workerOf({ createClient, createWorker }, healthy, spans, 1).start()
     await until('the healthy one is archived', async () => (await places(h, healthy)).archive === 1)
+    const late = h.queue()
+    await h.client.enqueue(late, { task: 'ping' })
+    await workerOf({ createClient, createWorker }, late, spans, 1).start()
+    await until('the late one is archived', async () => (await places(h, late)).archive === 1)
 
     expect((spans[0] as Span).to).toBe(Number.POSITIVE_INFINITY)
     expect((await rows(h, `q_${suspected}`))[0]).toMatchObject({ headers: { 'x-job-alone': 0 } })

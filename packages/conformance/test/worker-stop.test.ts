@@ -1,5 +1,6 @@
 import { createWorker, defineTask, type Handlers, type Tasks, unchecked, type Worker } from '@pgmq/core'
 import { afterEach, expect, it } from 'vitest'
+import { begin } from './support/connection.js'
 import { describeSuite } from './support/harness.js'
 import { places, rows } from './support/look.js'
 import { record } from './support/recorder.js'
@@ -157,6 +158,83 @@ describeSuite('stopping a worker', (h) => {
     }
   })
 
+  it('ends although a suspect ignores its abort', async () => {
+    const task = ping()
+    const { id } = await h.client.enqueue(task, { n: 1 })
+    await h.sql(`update pgmq.q_${task.queue} set read_ct = 2 where msg_id = $1`, [id])
+    const { worker, events } = workerOf({ task }, { task: () => new Promise(() => undefined) })
+    await worker.start()
+    await until('running', () => events.started.length)
+    await worker.stop({ graceSeconds: 0 })
+    expect(worker.health().state).toBe('stopped')
+  })
+
+  it('that comes while a suspect begins alone runs nothing, and leaves no record of it', async () => {
+    const task = ping()
+    const { id } = await h.client.enqueue(task, { n: 1 })
+    await h.sql(`update pgmq.q_${task.queue} set read_ct = 2 where msg_id = $1`, [id])
+    const { worker, events } = workerOf({ task }, { task: () => undefined }, { concurrency: 1 })
+    const blocker = await h.pool.connect()
+    const locked = worker.on('crashed', () => {
+      // Its renewal is about to be sent, and waits for this lock.
+      void blocker.query(`begin; select from pgmq.q_${task.queue} where msg_id = ${id} for update`)
+    })
+    await worker.start()
+    await until('the renewal waits', async () => {
+      const [row] = await h.sql<{ n: string }>(`select count(*) n from pg_locks where not granted`)
+      return row?.n !== '0'
+    })
+    const stopping = worker.stop({ graceSeconds: 5 })
+    await blocker.query('commit')
+    blocker.release()
+    await stopping
+    locked()
+    expect(events.started).toEqual([])
+    expect((await rows(h, `q_${task.queue}`))[0]).toMatchObject({ last_read_at: null, headers: { 'x-job-alone': 0 } })
+  })
+
+  it('is not lost on a worker that is started twice', async () => {
+    const task = ping()
+    const { worker } = workerOf({ task }, { task: () => undefined })
+    const first = worker.start()
+    await expect(worker.start()).rejects.toMatchObject({ code: 'CONFIGURATION_INVALID' })
+    await worker.stop()
+    await first
+    expect(worker.health()).toMatchObject({ state: 'stopped', connected: false })
+    await worker.start()
+    expect(worker.health()).toMatchObject({ state: 'running', ready: true })
+  })
+
+  it('ends a drain that is only about to begin', async () => {
+    const task = ping()
+    const { worker } = workerOf({ task }, { task: () => undefined })
+    const drained = worker.drain()
+    await worker.stop()
+    await drained
+    expect(worker.health()).toMatchObject({ state: 'stopped', connected: false })
+  })
+
+  it('keeps its time although a handler hangs in the transaction that completes it', async () => {
+    const task = ping()
+    await h.client.enqueue(task, { n: 1 })
+    const tx = await begin(h)
+    let completed = false
+    const handle = async (_input: unknown, context: { completeWith: unknown }): Promise<void> => {
+      await (context.completeWith as (connection: unknown) => Promise<void>)(tx)
+      completed = true
+      await new Promise(() => undefined)
+    }
+    const { worker, events } = workerOf({ task }, { task: handle as never })
+    await worker.start()
+    await until('completed', () => completed)
+    const began = performance.now()
+    await worker.stop({ graceSeconds: 0 })
+    expect(performance.now() - began).toBeLessThan(8_000)
+    expect(events.leaseLost).toHaveLength(1)
+    await tx.query('commit')
+    expect(await places(h, task.queue)).toEqual({ queue: 0, archive: 1, dlq: 0 })
+  })
+
   it('leaves no connection behind', async () => {
     const task = ping()
     const count = async (): Promise<number> =>
@@ -260,6 +338,30 @@ describeSuite('draining', (h) => {
     expect(await worker.drain({ maxMessages: 7 })).toMatchObject({ succeeded: 7, more: true })
     expect((await rows(h, `q_${task.queue}`)).filter(({ read_ct }) => read_ct > 0)).toEqual([])
     expect(await worker.drain()).toMatchObject({ succeeded: 23, more: false })
+  })
+
+  it('never leases more than it may, of several queues together', async () => {
+    const [one, two] = ['drained_one', 'drained_two'].map((queue) =>
+      defineTask({ name: 'ping', queue, input: unchecked<{ n: number }>() }),
+    ) as [typeof task, typeof task]
+    for (const each of [one, two]) await h.client.enqueueMany(each, [{ n: 1 }, { n: 2 }, { n: 3 }])
+    const worker = createWorker({ client: h.client, tasks: { one, two }, handlers: { one: () => 1, two: () => 1 } })
+    expect(await worker.drain({ maxMessages: 3 })).toMatchObject({ succeeded: 3, more: true })
+    expect(await worker.drain({ maxMessages: 3 })).toMatchObject({ succeeded: 3 })
+  })
+
+  it('ends although a handler that ran out of time never returns', async () => {
+    const hung = defineTask({
+      name: 'ping',
+      queue: 'hung',
+      input: unchecked<object>(),
+      timeoutSeconds: 0.1,
+      retry: { maxRetries: 0 },
+    })
+    await h.client.enqueue(hung, {})
+    const handlers = { hung: () => new Promise(() => undefined) }
+    const worker = createWorker({ client: h.client, tasks: { hung }, handlers })
+    expect(await worker.drain()).toMatchObject({ deadLettered: 1, more: false })
   })
 
   it('ends in time, gives back what it did not start, and says that there is more', async () => {

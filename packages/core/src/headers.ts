@@ -15,6 +15,8 @@ export const HEADER = {
   unknown: 'x-job-unknown',
   /** `{ reason, error }`: the verdict on a message whose dead letter could not be written yet. */
   dead: 'x-job-dead',
+  /** `true`: the handler succeeded, and only that could not be written yet. */
+  done: 'x-job-done',
   /** What the handler returned, in the archive. */
   output: 'x-job-output',
   /** `failed` on an archived message that did not succeed. */
@@ -26,7 +28,14 @@ export const HEADER = {
 } as const
 
 /** What a dead letter, a redrive and a new message leave behind. */
-export const COUNTERS: readonly string[] = [HEADER.failures, HEADER.ended, HEADER.alone, HEADER.unknown, HEADER.dead]
+export const COUNTERS: readonly string[] = [
+  HEADER.failures,
+  HEADER.ended,
+  HEADER.alone,
+  HEADER.unknown,
+  HEADER.dead,
+  HEADER.done,
+]
 
 /** What `enqueue` drops from headers that it is given: they are the library's to write. */
 export const OWN_HEADERS: ReadonlySet<string> = new Set([

@@ -29,12 +29,13 @@ export function encodeJson(value: unknown, what: string): string {
   return text
 }
 
-/** Does jsonb hold this value, in at most so many bytes? */
-export function isStorable(value: unknown, maxBytes: number): boolean {
+/** A value as jsonb will hold it, in at most so many bytes; `undefined` where it will not. Whoever changes his own later changes nothing here. */
+export function storableCopy(value: unknown, maxBytes: number): JsonValue | undefined {
   try {
-    return utf8Length(encodeJson(value, 'value')) <= maxBytes
+    const text = encodeJson(value, 'value')
+    return utf8Length(text) <= maxBytes ? (JSON.parse(text) as JsonValue) : undefined
   } catch {
-    return false
+    return undefined
   }
 }
 

@@ -1,6 +1,6 @@
 import type { EnqueueMiddleware } from './client/middleware.js'
 import { configurationInvalid } from './errors.js'
-import type { Logger } from './logger.js'
+import { guarded, type Logger } from './logger.js'
 import { type ResolvedRetryPolicy, type RetryPolicy, resolveRetry } from './retry/policy.js'
 
 /** Every number that has a default, in one table. Batch, flush and prefetch bounds as they were measured. */
@@ -103,7 +103,7 @@ export function resolveClientOptions(options: ClientOptions): ResolvedClientOpti
     preparedStatements: options.preparedStatements ?? true,
     createQueues: options.createQueues ?? true,
     notify: options.notify ?? true,
-    logger: options.logger,
+    logger: guarded(options.logger),
     middleware: options.middleware ?? [],
   }
 }
@@ -123,7 +123,9 @@ export function seconds(field: string, value: number): number {
   )
 }
 
-/** PostgreSQL's `int`, and the longest timer there is. */
+/** Timers hold 31 bits: one set to more fires at once. */
+export const LONGEST_TIMER_MS: number = 2 ** 31 - 1
+/** PostgreSQL's `int`. */
 const LARGEST = 2 ** 31 - 1
 
 /** @throws CONFIGURATION_INVALID */

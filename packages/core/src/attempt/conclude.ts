@@ -1,6 +1,6 @@
 import { errorText } from '../errors.js'
 import { HEADER } from '../headers.js'
-import { isStorable, type JsonValue, storableText } from '../json.js'
+import { storableCopy, storableText } from '../json.js'
 import { DEFAULTS } from '../options.js'
 import type { HeaderPatch } from '../retry/counters.js'
 import { countersAfter } from '../retry/counters.js'
@@ -76,9 +76,9 @@ export function archivePatch(
 ): { patch: HeaderPatch | null; leftOut: boolean } {
   const cleared: HeaderPatch = history.alone > 0 ? { [HEADER.alone]: 0 } : {}
   if (output === undefined) return { patch: history.alone > 0 ? cleared : null, leftOut: false }
-  const kept = isStorable(output, DEFAULTS.outputBytes)
-  if (!kept) return { patch: history.alone > 0 ? cleared : null, leftOut: true }
-  return { patch: { ...cleared, [HEADER.output]: output as JsonValue }, leftOut: false }
+  const kept = storableCopy(output, DEFAULTS.outputBytes)
+  if (kept === undefined) return { patch: history.alone > 0 ? cleared : null, leftOut: true }
+  return { patch: { ...cleared, [HEADER.output]: kept }, leftOut: false }
 }
 
 function bury(ending: Ending, { reason, error }: Extract<Decision, { kind: 'deadLetter' }>): Operation {

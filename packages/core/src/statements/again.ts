@@ -1,3 +1,4 @@
+import type { SqlRow } from '../driver.js'
 import type { Fence } from '../message.js'
 import type { HeaderPatch } from '../retry/counters.js'
 import { fence, leaseKey, now, patched, type QueueShape, queueTable, type Statement, us } from './parts.js'
@@ -23,12 +24,36 @@ update ${queueTable(shape)} q set read_ct = q.read_ct + ${reads},${shape.lastRea
   vt = ${now} + $${next}::text::float8 * interval '1 second'${shape.headers ? `, headers = ${patched('q.headers', 'f.h')}` : ''}
 from f where ${mine} returning f.id::text id, f.rc::text was, q.read_ct::text rc, ${us(`q.${stamp}`)} us`,
     params: [...params, String(seconds)],
-    decode: (rows) =>
-      new Map(
-        rows.map((row) => [
-          leaseKey(row.id as string, row.was as string),
-          { id: row.id as string, readCount: row.rc as string, stamp: row.us as string },
-        ]),
-      ),
+    decode: byOldKey,
   }
+}
+
+/**
+ * Of leases whose renewal got no reply: those that it had renewed. Another's lease would be one read further, too, but
+ * without the patch; where there are no headers the read count steps by two, as nobody else's lease does.
+ */
+export function findRenewed(
+  shape: QueueShape,
+  leases: readonly Fence[],
+  patches: readonly HeaderPatch[],
+): Statement<Map<string, Fence>> {
+  const texts = patches.map((patch) => JSON.stringify(patch))
+  const { cte, params } = fence(shape, leases, [{ name: 'h', type: 'text', values: texts }])
+  const stamp = shape.lastReadAt ? 'last_read_at' : 'enqueued_at'
+  const renewed = shape.headers ? 'q.read_ct = f.rc + 1 and q.headers @> f.h::jsonb' : 'q.read_ct = f.rc + 2'
+  return {
+    text: `${cte} select f.id::text id, f.rc::text was, q.read_ct::text rc, ${us(`q.${stamp}`)} us
+from f join ${queueTable(shape)} q on q.msg_id = f.id and ${renewed}`,
+    params,
+    decode: byOldKey,
+  }
+}
+
+function byOldKey(rows: readonly SqlRow[]): Map<string, Fence> {
+  return new Map(
+    rows.map((row) => [
+      leaseKey(row.id as string, row.was as string),
+      { id: row.id as string, readCount: row.rc as string, stamp: row.us as string },
+    ]),
+  )
 }

@@ -14,8 +14,10 @@ export interface CatalogEntry {
 }
 
 export function catalog(queue: QueueName): Statement<CatalogEntry> {
-  // A transaction's snapshot may be older than the table, and see no columns at all: then those of a new one.
-  const has = (column: string): string => `(select count(*) filter (where attname = '${column}') in (2, count(*))
+  // Of each table that is there. A transaction's snapshot may be older than both, and see no columns: then those of a new one.
+  const has = (
+    column: string,
+  ): string => `(select count(*) filter (where attname = '${column}') = count(distinct attrelid)
     from pg_catalog.pg_attribute where attrelid in (q, a) and not attisdropped)::text`
   return {
     text: `select current_database()::text "database", (to_regnamespace('pgmq') is not null)::text installed,

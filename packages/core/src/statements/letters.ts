@@ -1,11 +1,11 @@
 import type { SqlParam, SqlRow } from '../driver.js'
 import { COUNTERS, HEADER } from '../headers.js'
 import { isJsonObject, type JsonObject, type JsonValue, parseJson } from '../json.js'
-import type { MessageRef } from '../message.js'
+import { type Fence, fromMicroseconds, type MessageRef } from '../message.js'
 import type { QueueName } from '../queue-name.js'
 import { deadLetterQueue } from '../queue-name.js'
 import type { DeadLetterReason } from '../retry/decide.js'
-import { now, type QueueShape, queueTable, type Statement, textArray } from './parts.js'
+import { at, fence, leaseKey, now, type QueueShape, queueTable, type Statement, shownUs, textArray } from './parts.js'
 
 /** A message in `<queue>_dlq`, which is its `queue`. */
 export interface DeadLetter extends MessageRef {
@@ -13,8 +13,9 @@ export interface DeadLetter extends MessageRef {
   readonly originalId: string
   readonly error: string
   readonly reason: DeadLetterReason
-  /** Retries made; 0 when it died on the first attempt. */
+  /** Retries made; 0 when it died on the first attempt, or where its writer did not say. */
   readonly retryCount: number
+  /** Where its writer did not say: when the letter was written. */
   readonly failedAt: Date
   /** As it was when it was enqueued. */
   readonly body: JsonValue
@@ -27,14 +28,19 @@ export interface DeadLetterFilter {
   readonly task?: string
   readonly errorContains?: string
   readonly reason?: DeadLetterReason
+  /** Finds letters whose `failed_at` is in UTC, as ISO 8601 writes it; so does `failedBefore`. */
   readonly failedAfter?: Date
   readonly failedBefore?: Date
 }
 
-// Letters of other writers may lack any field. `failed_at` has one fixed form, so texts compare as times do.
+// Letters of other writers may lack any field, and hold anything. Of `failed_at` counts what is plainly a time in UTC, as
+// one number of its digits: no text of that form fails to be one, and they compare as the times do.
+const FAILED_AT = `translate(substring(message->>'failed_at' from '^([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,99})?)(Z|[+]00:00)$'), '-T:', '')::numeric`
+const digitsOf = (date: Date | undefined): string | null => date?.toISOString().replace(/[^0-9.]/g, '') ?? null
+
 const MATCHES = `($1::text is null or msg_id = any((select $1::text::bigint[])::bigint[])) and ($2::text is null or message->'message'->>'task' = $2::text)
   and ($3::text is null or position($3::text in message->>'error') > 0) and ($4::text is null or message->>'reason' = $4::text)
-  and ($5::text is null or message->>'failed_at' > $5::text) and ($6::text is null or message->>'failed_at' < $6::text)`
+  and ($5::text is null or ${FAILED_AT} > $5::text::numeric) and ($6::text is null or ${FAILED_AT} < $6::text::numeric)`
 
 function filterParams(filter: DeadLetterFilter): SqlParam[] {
   const { ids, task, errorContains, reason, failedAfter, failedBefore } = filter
@@ -43,23 +49,40 @@ function filterParams(filter: DeadLetterFilter): SqlParam[] {
     task ?? null,
     errorContains ?? null,
     reason ?? null,
-    failedAfter?.toISOString() ?? null,
-    failedBefore?.toISOString() ?? null,
+    digitsOf(failedAfter),
+    digitsOf(failedBefore),
   ]
+}
+
+/** By id. */
+export interface LetterRange {
+  readonly after: string
+  /** @defaultValue no end */
+  readonly upTo?: string
+  readonly limit: number
 }
 
 /** `letters` is the dead-letter queue. */
 export function listLetters(
   letters: QueueShape,
   filter: DeadLetterFilter,
-  after: string,
-  limit: number,
+  { after, upTo, limit }: LetterRange,
 ): Statement<readonly DeadLetter[]> {
   return {
-    text: `select msg_id::text id, message::text letter, ${letters.headers ? 'headers::text' : 'null'} headers from ${queueTable(letters)}
-where ${MATCHES} and msg_id > $7::text::bigint order by msg_id limit (select $8::text::int)`,
-    params: [...filterParams(filter), after, String(limit)],
+    text: `select msg_id::text id, message::text letter, ${letters.headers ? 'headers::text' : 'null'} headers, ${shownUs('enqueued_at')} enqueued
+from ${queueTable(letters)} where ${MATCHES} and msg_id > $7::text::bigint and ($8::text is null or msg_id <= $8::text::bigint)
+order by msg_id limit (select $9::text::int)`,
+    params: [...filterParams(filter), after, upTo ?? null, String(limit)],
     decode: (rows) => rows.map((row) => decodeLetter(letters, row)),
+  }
+}
+
+/** The id of the newest letter, or 0. */
+export function newestLetter(letters: QueueShape): Statement<string> {
+  return {
+    text: `select coalesce(max(msg_id), 0)::text newest from ${queueTable(letters)}`,
+    params: [],
+    decode: ([row]) => row?.newest ?? '0',
   }
 }
 
@@ -69,6 +92,10 @@ function decodeLetter(letters: QueueName, row: SqlRow): DeadLetter {
   const headers = parseJson(row.headers ?? 'null')
   const text = (value: JsonValue | undefined): string =>
     typeof value === 'string' ? value : typeof value === 'number' ? String(value) : ''
+  const retries = Number(text(letter.retry_count))
+  const failedAt = text(letter.failed_at)
+  // JavaScript makes a date of nearly any text, "9" too.
+  const failedMs = /^[0-9]{4}-/.test(failedAt) ? Date.parse(failedAt) : Number.NaN
   return {
     queue: letters.logical,
     id: row.id as string,
@@ -76,8 +103,8 @@ function decodeLetter(letters: QueueName, row: SqlRow): DeadLetter {
     originalId: text(letter.original_msg_id),
     error: text(letter.error),
     reason: text(letter.reason) as DeadLetterReason,
-    retryCount: Number(letter.retry_count ?? 0),
-    failedAt: new Date(text(letter.failed_at)),
+    retryCount: Number.isInteger(retries) && retries > 0 ? retries : 0,
+    failedAt: Number.isNaN(failedMs) ? fromMicroseconds(row.enqueued as string) : new Date(failedMs),
     body: letter.message ?? null,
     headers: isJsonObject(headers) ? headers : {},
   }
@@ -122,11 +149,13 @@ select (select count(*) from i)::text redriven, (select pg_notify(c, '')::text f
   }
 }
 
-/** Of messages whose dead-lettering got no reply: those that lie in the dead-letter queue. */
-export function findLetters(queue: QueueName, ids: readonly string[]): Statement<readonly string[]> {
+/** Of leases whose dead-lettering got no reply: those whose letter was written since. Ids begin anew where a queue does. */
+export function findLetters(shape: QueueShape, leases: readonly Fence[]): Statement<readonly string[]> {
+  const { cte, params } = fence(shape, leases)
   return {
-    text: `select message->>'original_msg_id' id from ${queueTable(deadLetterQueue(queue))} where message->>'original_msg_id' = any((select $1::text::text[])::text[])`,
-    params: [textArray(ids)],
-    decode: (rows) => rows.map((row) => row.id as string),
+    text: `${cte} select f.id::text id, f.rc::text rc from f join ${queueTable(deadLetterQueue(shape))} q
+on q.message->>'original_msg_id' = f.id::text and q.enqueued_at >= ${at('f.us')}`,
+    params,
+    decode: (rows) => rows.map((row) => leaseKey(row.id as string, row.rc as string)),
   }
 }

@@ -11,6 +11,8 @@ export interface AloneMember {
 interface Registry {
   readonly members: Set<AloneMember>
   holder: AloneMember | null
+  /** What was last said to all members. */
+  quiet?: boolean
 }
 
 /** The one exception to "no state lives in a module": to be alone means in this process. */
@@ -23,9 +25,9 @@ function registry(): Registry {
 }
 
 export function join(member: AloneMember): void {
-  const { members, holder } = registry()
+  const { members, quiet } = registry()
   members.add(member)
-  if (holder) member.quiet(true)
+  if (quiet) member.quiet(true)
 }
 
 export function leave(member: AloneMember): void {
@@ -45,7 +47,9 @@ export function takeFloor(member: AloneMember): boolean {
 
 /** Lets the others go on while the floor is still held: they join what runs. */
 export function quietAll(on: boolean): void {
-  for (const member of registry().members) member.quiet(on)
+  const all = registry()
+  all.quiet = on
+  for (const member of all.members) member.quiet(on)
 }
 
 export function yieldFloor(member: AloneMember): void {

@@ -2,7 +2,7 @@ import { suspicionOf } from '../retry/suspicion.js'
 import type { Delivery } from './delivery.js'
 import type { Endings } from './endings.js'
 import type { Emitter } from './events.js'
-import { verdictOn } from './parked.js'
+import { isDone, verdictOn } from './parked.js'
 import type { Suspects } from './suspects.js'
 
 export interface ArrivalsHost {
@@ -24,6 +24,7 @@ export class Arrivals {
   take(delivery: Delivery): void {
     const { message, history, queue, attempt } = delivery
     const { endings, suspects, events, crashLimit, concurrency } = this.#host
+    if (isDone(message)) return endings.finish(delivery)
     const judged = verdictOn(message, history.failures)
     if (judged) return endings.bury(delivery, judged)
     if (history.crashes > 0) {

@@ -22,7 +22,11 @@ export class Completions {
   readonly #endings: Endings
   readonly #outputs = new WeakMap<Delivery, unknown>()
   #open = 0
+  #stop = (): void => {}
   #stopped = false
+  readonly #stopping = new Promise<void>((resolve) => {
+    this.#stop = resolve
+  })
 
   constructor(shared: Shared, link: Link, endings: Endings) {
     this.#shared = shared
@@ -35,8 +39,10 @@ export class Completions {
     return this.#open
   }
 
+  /** What has not told by now is left to its transaction. */
   stop(): void {
     this.#stopped = true
+    this.#stop()
   }
 
   /** Ends the lease on the caller's connection. @throws LEASE_LOST, CONFIGURATION_INVALID */
@@ -57,7 +63,10 @@ export class Completions {
     this.#outputs.set(delivery, output)
   }
 
-  /** The handler has ended. Asks each second until its transaction has told, or the time-out is over. Never rejects. */
+  /**
+   * The handler has ended, or outlived its time-out. Asks each second until its transaction has told; or, once it has
+   * returned, until the time-out is over. Never rejects.
+   */
   async conclude(delivery: Delivery, outcome: Outcome): Promise<void> {
     const limitMs =
       delivery.startedMs +
@@ -67,12 +76,13 @@ export class Completions {
     this.#open++
     try {
       for (;;) {
+        const overdue = delivery.returned && performance.now() >= limitMs
         const state = await this.#ask(delivery)
         if (state === 'done') return this.#endings.completed(delivery, this.#outputs.get(delivery))
         if (state === 'lost') return this.#endings.lost(delivery)
         if (state === 'undone') return void this.#endings.end(delivery, undone(delivery.message, outcome))
-        if (this.#stopped || performance.now() >= limitMs) return this.#endings.lost(delivery)
-        await new Promise<void>((resolve) => setTimeout(resolve, ASK_AGAIN_MS))
+        if (this.#stopped || overdue) return this.#endings.lost(delivery)
+        await Promise.race([new Promise<void>((resolve) => setTimeout(resolve, ASK_AGAIN_MS)), this.#stopping])
       }
     } finally {
       this.#open--

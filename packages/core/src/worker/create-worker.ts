@@ -75,8 +75,7 @@ class PgmqWorker implements Worker {
 
   async start({ signal }: { readonly signal?: AbortSignal } = {}): Promise<void> {
     signal?.throwIfAborted()
-    this.#starting = this.#run(false, Number.POSITIVE_INFINITY)
-    await this.#starting
+    await this.#run(false, Number.POSITIVE_INFINITY)
     if (!signal) return
     if (signal.aborted) return await this.stop()
     const onAbort = (): void => void this.stop()
@@ -88,7 +87,9 @@ class PgmqWorker implements Worker {
     const graceSeconds = seconds('graceSeconds', options.graceSeconds ?? this.#options.graceSeconds)
     if (this.#engine) this.#state = 'stopping'
     else await this.#starting?.catch(() => undefined)
-    this.#stopping ??= this.#stop(graceSeconds)
+    this.#stopping ??= this.#stop(graceSeconds).finally(() => {
+      this.#stopping = null
+    })
     await this.#stopping
   }
 
@@ -149,6 +150,7 @@ class PgmqWorker implements Worker {
     await this.stop()
   }
 
+  /** Opens a run, unless there is one. */
   async #run(drain: boolean, maxMessages: number): Promise<void> {
     if (this.#state === 'running' || this.#state === 'stopping')
       throw configurationInvalid('worker', `this worker is ${this.#state}: stop it before it starts or drains again`)
@@ -160,7 +162,11 @@ class PgmqWorker implements Worker {
       )
     }
     this.#state = 'running'
-    this.#stopping = null
+    this.#starting = this.#open(drain, maxMessages)
+    await this.#starting
+  }
+
+  async #open(drain: boolean, maxMessages: number): Promise<void> {
     try {
       this.#running = this.#queues()
       for (const queue of this.#running) await this.#ensure(queue)

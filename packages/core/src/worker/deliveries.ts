@@ -1,7 +1,7 @@
 import type { ClientContext } from '../client/context.js'
 import { makeQueue } from '../client/make-queue.js'
 import type { PgmqClient } from '../client/pgmq-client.js'
-import { beginAlone, type HeaderPatch } from '../retry/counters.js'
+import { beginAlone, type HeaderPatch, joined } from '../retry/counters.js'
 import type { Outcome } from '../retry/outcome.js'
 import { type AloneMember, announce, join, leave } from './alone.js'
 import { Arrivals } from './arrivals.js'
@@ -58,8 +58,6 @@ export class Deliveries {
   readonly #suspects: Suspects
   readonly #arrivals: Arrivals
   readonly #member: AloneMember
-  /** Who waits until a delivery has left its slot. */
-  readonly #watchers = new Map<Delivery, () => void>()
   #phase: 'running' | 'stopping' | 'aborting' = 'running'
   strays = 0
 
@@ -96,14 +94,24 @@ export class Deliveries {
     return this.#host.queues.reduce((sum, { held }) => sum + held.size, 0)
   }
 
-  /** No handler runs, and no transaction of one is open. */
+  /** No handler runs, none is about to, and no transaction of one is open. */
   get resting(): boolean {
-    return this.#slots.running === 0 && this.#completions.size === 0
+    return this.#slots.running === 0 && this.#renewals.size === 0 && this.#completions.size === 0
+  }
+
+  /** Ends that are neither in the database nor with the settler: their dead-letter queue or their transaction is asked after. */
+  get unsettled(): number {
+    return this.#endings.burying + this.#completions.size
   }
 
   /** Slots that could run something of this queue now. */
   freeSlots(queue: QueueRun): number {
     return this.#slots.free(queue)
+  }
+
+  /** Of what waits for a slot: how many wait for their own task, not for a slot. */
+  blocked(queue: QueueRun): number {
+    return this.#slots.blocked(queue)
   }
 
   /** Runs until `stop`. Never rejects. */
@@ -130,13 +138,15 @@ export class Deliveries {
   async leaveBehind(): Promise<void> {
     this.#completions.stop()
     for (const delivery of this.#all().filter(({ state }) => state === 'running')) {
-      await this.#records.leftBehind(delivery).catch(() => undefined)
+      // Its own transaction has the row of one that is completing, and tells its end.
+      if (!delivery.completing) await this.#records.leftBehind(delivery).catch(() => undefined)
       this.#endings.lost(delivery)
     }
   }
 
   close(): void {
     leave(this.#member)
+    this.#renewals.stop()
     this.#runner.timeouts.stop()
   }
 
@@ -198,7 +208,6 @@ export class Deliveries {
 
   #leave(delivery: Delivery): void {
     this.#slots.leave(delivery)
-    this.#tellWatcher(delivery)
     this.#changed()
   }
 
@@ -213,20 +222,24 @@ export class Deliveries {
       this.#changed()
     } else {
       this.#slots.enter(next)
-      this.#runner.start(next)
+      this.#start(next)
     }
-    this.#tellWatcher(delivery)
   }
 
   async #beginAlone(delivery: Delivery): Promise<Delivery | null> {
     const { history, message, recorded } = delivery
     if (!recorded) return delivery
     // Without the record it may not run: it goes back, and is tried again when there is a connection.
-    return await this.#renew(delivery, beginAlone(history, message.readCount), () => this.#endings.release(delivery))
+    const patch = beginAlone(history, message.readCount)
+    const next = await this.#renew(delivery, patch, () => this.#endings.release(delivery))
+    if (!next || !this.#stopping) return next
+    this.#endings.release(next, joined(next.history.alone))
+    return null
   }
 
   /** Ends the delivery in place; resolves to the one that follows it, unless its lease is lost or the database refused. */
   async #renew(delivery: Delivery, patch: HeaderPatch, onFailure: () => void): Promise<Delivery | null> {
+    delivery.state = 'renewing'
     const next = await this.#renewals.renew(delivery, patch)
     if (next === 'failed') onFailure()
     else if (next === null) this.#endings.lost(delivery)
@@ -258,7 +271,7 @@ export class Deliveries {
   }
 
   #endingsHost(): ConstructorParameters<typeof Endings>[0] {
-    const { events, parked, worker, context, settler } = this.#host
+    const { events, parked, worker, settler } = this.#host
     const stopping = (): boolean => this.#stopping
     return {
       settler,
@@ -269,7 +282,7 @@ export class Deliveries {
         return stopping()
       },
       again: (...args) => void this.#again(...args),
-      ensureDeadLetterQueue: ({ queue }) => makeQueue(context, queue.name),
+      ensureDeadLetterQueue: ({ queue }) => this.#ensureDeadLetterQueue(queue),
       over: () => this.#changed(),
     }
   }
@@ -278,15 +291,24 @@ export class Deliveries {
     return {
       member: this.#member,
       beginAlone: (delivery) => this.#beginAlone(delivery),
-      takeBack: (delivery) => this.#records.joined(delivery),
+      takeBack: (delivery) =>
+        this.#records.joined(delivery).then(
+          () => true,
+          () => false,
+        ),
       run: (delivery) =>
         new Promise((resolve) => {
-          this.#watchers.set(delivery, resolve)
+          delivery.onOver = resolve
           this.#slots.enter(delivery)
-          this.#runner.start(delivery)
+          this.#start(delivery)
         }),
       idle: () => this.#member.company() === 0 && this.#host.idle(),
     }
+  }
+
+  async #ensureDeadLetterQueue({ name }: QueueRun): Promise<void> {
+    const { context } = this.#host
+    if (context.shared.options.createQueues) await makeQueue(context, name)
   }
 
   // ── State ──────────────────────────────────────────────────────────────────────────────────────
@@ -299,11 +321,6 @@ export class Deliveries {
     this.#slots.fill()
     this.#host.changed()
     announce()
-  }
-
-  #tellWatcher(delivery: Delivery): void {
-    this.#watchers.get(delivery)?.()
-    this.#watchers.delete(delivery)
   }
 
   #all(): Delivery[] {

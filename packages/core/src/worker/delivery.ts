@@ -8,10 +8,10 @@ import type { QueueRun } from './queue-run.js'
 import type { RegisteredTask } from './registry.js'
 
 /**
- * `waiting`: leased, its handler not begun. `running`: in a handler. `ending`: its end is on its way to the database.
- * `over`: nothing more happens to it here.
+ * `waiting`: leased, its handler not begun. `running`: in a handler. `renewing`: the next delivery takes its place.
+ * `ending`: its end is on its way to the database. `over`: nothing more happens to it here.
  */
-export type DeliveryState = 'waiting' | 'running' | 'ending' | 'over'
+export type DeliveryState = 'waiting' | 'running' | 'renewing' | 'ending' | 'over'
 
 /** One lease of a message, from the lease's reply to its end. A retry in place makes another. */
 export class Delivery {
@@ -39,6 +39,10 @@ export class Delivery {
   triedToBury = false
   /** The slot stopped waiting for a handler that outlived its time-out. */
   stray = false
+  /** Its handler has returned, or none ran. */
+  returned = false
+  /** Called once when it is over. */
+  onOver: (() => void) | null = null
   #controller: AbortController | null = null
   #aborted: { readonly reason: unknown } | null = null
 

@@ -2,7 +2,6 @@ import type { Doing } from '../session.js'
 import { extend } from '../statements/extend.js'
 import { findGivenBack } from '../statements/give-back.js'
 import { findLetters } from '../statements/letters.js'
-import { leaseKey } from '../statements/parts.js'
 import { findArchived, findGone } from '../statements/settle.js'
 import type { Link } from './link.js'
 import type { Entry } from './settler.js'
@@ -24,17 +23,8 @@ export async function doubtful(link: Link, entries: readonly Entry[]): Promise<R
     case 'retry':
     case 'release':
       return new Set(await link.run(name, doing, (shape) => findGivenBack(shape, fences)))
-    case 'deadLetter': {
-      const ids = new Set(
-        await link.run(name, doing, () =>
-          findLetters(
-            name,
-            fences.map(({ id }) => id),
-          ),
-        ),
-      )
-      return new Set(fences.filter(({ id }) => ids.has(id)).map(({ id, readCount }) => leaseKey(id, readCount)))
-    }
+    case 'deadLetter':
+      return new Set(await link.run(name, doing, (shape) => findLetters(shape, fences)))
   }
 }
 

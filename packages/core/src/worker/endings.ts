@@ -28,6 +28,7 @@ export interface EndingsHost {
 /** What becomes of a delivery whose outcome is known: the decision, its statement, and the event once it is in the database. */
 export class Endings {
   readonly #host: EndingsHost
+  #burying = 0
 
   constructor(host: EndingsHost) {
     this.#host = host
@@ -79,9 +80,14 @@ export class Endings {
     this.#host.over()
   }
 
-  /** Given back unrun. */
-  release(delivery: Delivery): void {
-    const patch = endUnrun(delivery.history, delivery.message.readCount)
+  /** Dead-letter queues that are being looked after. */
+  get burying(): number {
+    return this.#burying
+  }
+
+  /** Given back unrun; `record`: what else is to be noted. */
+  release(delivery: Delivery, record: HeaderPatch = {}): void {
+    const patch = { ...endUnrun(delivery.history, delivery.message.readCount), ...record }
     this.#settle(delivery, { kind: 'release', patch }, () => this.#released(delivery))
   }
 
@@ -90,6 +96,17 @@ export class Endings {
     const patch = endUnrun(delivery.history, delivery.message.readCount)
     const due = { seconds: 2 * delivery.queue.visibilitySeconds }
     this.#settle(delivery, { kind: 'retry', patch, due }, () => this.#released(delivery))
+  }
+
+  /** It succeeded before, and was parked. */
+  finish(delivery: Delivery): void {
+    const { queue, message } = delivery
+    const operation: Operation =
+      queue.options.onSuccess === 'delete' ? { kind: 'delete' } : { kind: 'archive', patch: null }
+    this.#settle(delivery, operation, () => {
+      this.#host.parked.remove(message)
+      this.#host.events.emit('succeeded', () => ({ ...jobOf(delivery), output: message.headers[HEADER.output] }))
+    })
   }
 
   /** Dead-lettered unrun: convicted, or judged before and parked. */
@@ -123,25 +140,22 @@ export class Endings {
     }
     if (operation.kind !== 'deadLetter' || delivery.triedToBury) return this.#park(delivery, operation, error)
     delivery.triedToBury = true
-    this.#host.ensureDeadLetterQueue(delivery).then(
-      () => this.#settle(delivery, operation, report),
-      (reason: unknown) => this.#park(delivery, operation, reason),
-    )
+    this.#burying++
+    void this.#host
+      .ensureDeadLetterQueue(delivery)
+      .then(
+        () => this.#settle(delivery, operation, report),
+        (reason: unknown) => this.#park(delivery, operation, reason),
+      )
+      .finally(() => this.#burying--)
   }
 
   #park(delivery: Delivery, operation: Operation, error: unknown): void {
     const ran = delivery.startedMs > 0
     const { history, message } = delivery
     const counters = ran ? countersAfter('succeeded', history, message.readCount) : endUnrun(history, message.readCount)
-    const verdict = operation.kind === 'deadLetter' ? operation.verdict : null
-    const patch = verdict
-      ? {
-          ...counters,
-          [HEADER.failures]: verdict.retryCount,
-          [HEADER.dead]: { reason: verdict.reason, error: verdict.error },
-        }
-      : counters
-    if (verdict) this.#host.parked.add(message)
+    const patch = { ...counters, ...known(operation) }
+    this.#host.parked.add(message)
     this.#settle(delivery, { kind: 'retry', patch, due: { seconds: DEFAULTS.parkSeconds } }, () =>
       this.#host.events.emit('parked', () => ({ ...jobOf(delivery), error })),
     )
@@ -190,6 +204,14 @@ export class Endings {
       `the output of message ${message.id} is not kept: it is no JSON, or above ${DEFAULTS.outputBytes} bytes`,
     )
   }
+}
+
+/** What a parked message keeps of its end: with it, the next delivery writes that end, and runs nothing. */
+function known(operation: Operation): HeaderPatch {
+  if (operation.kind !== 'deadLetter')
+    return { ...(operation.kind === 'archive' && operation.patch), [HEADER.done]: true }
+  const { reason, error, retryCount } = operation.verdict
+  return { [HEADER.failures]: retryCount, [HEADER.dead]: { reason, error } }
 }
 
 function jobOf(delivery: Delivery): JobEvent {

@@ -108,8 +108,8 @@ export class Engine {
 
   /** Nothing is held, and the last look at each queue found nothing, or was refused. */
   get exhausted(): boolean {
-    const noMore = this.#budget <= 0 || this.failure !== null || !this.moreToDo
-    return this.#deliveries.held === 0 && this.strays === 0 && noMore
+    const noMore = this.#stopping || this.#budget <= 0 || this.failure !== null || !this.moreToDo
+    return noMore && this.#deliveries.held === 0 && this.#leasesUnderWay === 0
   }
 
   get moreToDo(): boolean {
@@ -131,7 +131,7 @@ export class Engine {
     this.#deliveries.abort()
     await this.#until(() => this.#resting, DEFAULTS.abortSeconds * 1000)
     await this.#deliveries.leaveBehind()
-    await this.#until(() => this.#settler.size === 0, DEFAULTS.abortSeconds * 1000)
+    await this.#until(() => this.#settler.size + this.#deliveries.unsettled === 0, DEFAULTS.abortSeconds * 1000)
     await this.#close()
   }
 
@@ -164,10 +164,14 @@ export class Engine {
   #fetchHost(): ConstructorParameters<typeof Fetcher>[2] {
     return {
       freeSlots: (queue) => this.#deliveries.freeSlots(queue),
+      blocked: (queue) => this.#deliveries.blocked(queue),
       quiet: () => this.#mayNotLease(),
       budget: () => this.#budget,
+      spend: (count) => {
+        this.#budget -= count
+        if (count < 0) this.#roomChanged()
+      },
       accept: (queue, deliveries) => {
-        this.#budget -= deliveries.length
         this.#deliveries.accept(queue, deliveries)
         this.#settled.ring()
       },

@@ -33,7 +33,7 @@ export interface WorkerEvents {
 }
 
 export type WorkerEventName = keyof WorkerEvents
-type Listener = (event: never) => void
+type Listener = (event: never) => unknown
 
 export class Emitter {
   readonly #listeners = new Map<WorkerEventName, Set<Listener>>()
@@ -49,16 +49,19 @@ export class Emitter {
     return () => void listeners.delete(listener)
   }
 
-  /** `make` runs only where somebody listens. A listener that throws is logged; nothing ends the process. */
+  /** `make` runs only where somebody listens. A listener that throws, or rejects, is logged; nothing ends the process. */
   emit<E extends WorkerEventName>(event: E, make: () => WorkerEvents[E]): void {
     const listeners = this.#listeners.get(event)
     if (!listeners?.size) return
     const payload = make()
     for (const listener of [...listeners]) {
-      try {
-        listener(payload as never)
-      } catch (error) {
+      const failed = (error: unknown): void =>
         this.#logger?.error({ event, err: error }, `a listener of the worker's "${event}" threw: ${errorText(error)}`)
+      try {
+        const returned: unknown = listener(payload as never)
+        if (returned instanceof Promise) returned.catch(failed)
+      } catch (error) {
+        failed(error)
       }
     }
   }

@@ -17,8 +17,12 @@ export interface FetchHost {
   freeSlots(queue: QueueRun): number
   /** No lease may be taken now: a stop, a lost connection, a suspect that runs alone. */
   quiet(): boolean
+  /** Of what this queue has waiting for a slot: how many wait for their own task, not for a slot. */
+  blocked(queue: QueueRun): number
   /** How many more messages may be leased at all. */
   budget(): number
+  /** Takes so many off the budget, before they are leased; negative: gives back. */
+  spend(count: number): void
   accept(queue: QueueRun, deliveries: readonly Delivery[]): void
   /** The database refuses the lease, and not for want of a connection. */
   refused(error: PgmqError): void
@@ -98,7 +102,7 @@ export class Fetcher {
     while (!this.#stopped) {
       const limit = this.#likely && !this.#host.quiet() ? this.#room() : 0
       if (limit <= 0) await this.#bell.wait()
-      else await this.#lease(limit)
+      else await this.#lease(limit).catch((error: unknown) => this.#trouble(error))
     }
   }
 
@@ -107,8 +111,10 @@ export class Fetcher {
     const { buffer, prefetch } = this.queue
     const free = this.#host.freeSlots(this.queue)
     const ahead = prefetch.size(performance.now())
-    const room = free + ahead - buffer.length
-    const worthIt = free > buffer.length || room >= ahead / 2
+    // Those whose task is at its limit fill no slot, but there is an end to leasing past them.
+    const waiting = buffer.length - Math.min(this.#host.blocked(this.queue), DEFAULTS.batchSize)
+    const room = free + ahead - waiting
+    const worthIt = free > waiting || room >= ahead / 2
     return worthIt ? Math.min(room, DEFAULTS.batchSize, this.#host.budget()) : 0
   }
 
@@ -120,21 +126,23 @@ export class Fetcher {
     this.#likely = false
     this.#wantsSweep = false
     this.leasing = true
+    this.#host.spend(limit)
+    let taken = 0
     const doing: Doing = { verb: `lease messages of "${name.logical}"`, grants: 'grant select, update on pgmq."q_{q}"' }
     const request = { floor: sweep ? null : this.#floor, limit, seconds: visibilitySeconds }
     try {
       const leased = await this.#link.run(name, doing, (shape) => lease(shape, request))
       const nowMs = performance.now()
+      taken = leased.deliveries.length
       if (sweep) this.#swept(nowMs, nowMs - sentMs)
       this.#took(leased, limit, starved, nowMs)
       this.#host.accept(
         this.queue,
         leased.deliveries.map((one) => new Delivery(this.queue, one, sentMs + visibilityMs)),
       )
-    } catch (error) {
-      await this.#trouble(error)
     } finally {
       this.leasing = false
+      this.#host.spend(taken - limit)
     }
   }
 

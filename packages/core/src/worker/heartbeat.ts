@@ -1,5 +1,5 @@
 import { type PgmqErrorOf, pgmqError } from '../errors.js'
-import { DEFAULTS } from '../options.js'
+import { DEFAULTS, LONGEST_TIMER_MS } from '../options.js'
 import { type ExtendVerdict, extend } from '../statements/extend.js'
 import type { Delivery } from './delivery.js'
 import type { Link } from './link.js'
@@ -43,9 +43,7 @@ export class Heartbeat {
   }
 
   async #extendAll(): Promise<void> {
-    const deliveries = [...this.#queue.held.values()].filter(
-      ({ state }) => state === 'waiting' || state === 'running' || state === 'ending',
-    )
+    const deliveries = [...this.#queue.held.values()]
     let busy = false
     for (let i = 0; i < deliveries.length; i += DEFAULTS.batchSize) {
       busy = (await this.#extend(deliveries.slice(i, i + DEFAULTS.batchSize))) || busy
@@ -73,7 +71,7 @@ export class Heartbeat {
     return busy
   }
 
-  /** A lease that was ended by us meanwhile is not lost; nor is one whose end `completeWith` decides. */
+  /** A lease that was ended or renewed by us meanwhile is not lost; nor is one whose end `completeWith` decides. */
   #lost(delivery: Delivery): void {
     if (delivery.lost || delivery.completing || (delivery.state !== 'waiting' && delivery.state !== 'running')) return
     delivery.lost = true
@@ -83,7 +81,7 @@ export class Heartbeat {
 
   #schedule(ms: number): void {
     clearTimeout(this.#timer)
-    if (!this.#stopped) this.#timer = setTimeout(() => void this.beat(), ms)
+    if (!this.#stopped) this.#timer = setTimeout(() => void this.beat(), Math.min(ms, LONGEST_TIMER_MS))
   }
 }
 

@@ -1,3 +1,4 @@
+import { LONGEST_TIMER_MS } from '../options.js'
 import { type IdleQueue, nextDue } from '../statements/next-due.js'
 import { newestShape } from '../statements/parts.js'
 import type { Fetcher } from './fetcher.js'
@@ -36,7 +37,7 @@ export class Poller {
     if (!this.#stopped)
       this.#timer = setTimeout(
         () => void this.#poll().then(() => this.#schedule()),
-        this.#intervalMs * (0.9 + Math.random() * 0.1),
+        Math.min(this.#intervalMs * (0.9 + Math.random() * 0.1), LONGEST_TIMER_MS),
       )
   }
 

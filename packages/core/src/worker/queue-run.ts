@@ -17,6 +17,8 @@ export class QueueRun {
   readonly options: QueueOptions
   readonly visibilityMs: number
   readonly hasDeadLetterQueue: boolean
+  /** Some task of it has a limit of its own. */
+  readonly hasLimits: boolean
   /** All deliveries that are not over, by key. */
   readonly held: Map<string, Delivery> = new Map()
   /** Those that wait for a slot, in order. */
@@ -39,6 +41,7 @@ export class QueueRun {
     this.options = options
     this.visibilityMs = (options.visibilitySeconds ?? client.visibilitySeconds) * 1000
     this.hasDeadLetterQueue = !isDeadLetterQueue(name.physical)
+    this.hasLimits = [...tasks.values()].some(({ concurrency }) => concurrency !== Number.POSITIVE_INFINITY)
     this.prefetch = new Prefetch()
     this.#worker = worker
     this.#clientRetry = client.retry
@@ -74,6 +77,7 @@ export class QueueRun {
   forget(delivery: Delivery): void {
     delivery.state = 'over'
     this.held.delete(delivery.key)
+    delivery.onOver?.()
   }
 
   unbuffer(delivery: Delivery): void {

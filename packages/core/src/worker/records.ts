@@ -1,3 +1,4 @@
+import { seconds as checkedSeconds, positive } from '../options.js'
 import { endOfRun, type HeaderPatch, joined } from '../retry/counters.js'
 import { extend } from '../statements/extend.js'
 import { note } from '../statements/note.js'
@@ -17,9 +18,10 @@ export class Records {
     this.#settling = settling
   }
 
-  /** A handler asks for more time. @throws LEASE_LOST, and what a statement throws */
+  /** A handler asks for more time. @throws CONFIGURATION_INVALID, LEASE_LOST, and what a statement throws */
   async extend(delivery: Delivery, seconds: number): Promise<void> {
     const { queue, fence, key } = delivery
+    positive('seconds', checkedSeconds('seconds', seconds))
     if (delivery.lost) throw leaseLost(delivery)
     const sentMs = performance.now()
     const doing = { verb: `extend the lease of message ${fence.id}`, grants: GRANTS }

@@ -34,8 +34,11 @@ export class Runner {
   }
 
   start(delivery: Delivery): void {
+    const { task, queue } = delivery
     delivery.state = 'running'
     delivery.startedMs = performance.now()
+    // From here on, since a schema may hang as well.
+    if (task) this.timeouts.watch(delivery, delivery.startedMs + timeoutMsOf(task.task, queue.options.timeoutSeconds))
     void this.#outcome(delivery).then((outcome) => this.#end(delivery, outcome))
   }
 
@@ -59,7 +62,6 @@ export class Runner {
   #call(delivery: Delivery, { task, handle }: RegisteredTask, input: unknown): unknown {
     const { events, client, logger, middleware } = this.#host
     events.emit('started', () => ({ task: task.name, message: delivery.message, attempt: delivery.attempt }))
-    this.timeouts.watch(delivery, delivery.startedMs + timeoutMsOf(task, delivery.queue.options.timeoutSeconds))
     const context = new AttemptContext(hostOf(this.#host, delivery), task.name, client, logger)
     if (middleware.length === 0) return handle(input, context)
     const innermost = async (): Promise<unknown> => await handle(input, context)
@@ -90,6 +92,7 @@ export class Runner {
 
   #end(delivery: Delivery, outcome: Outcome): void {
     this.timeouts.forget(delivery)
+    delivery.returned = true
     if (delivery.stray) this.#host.strayed(-1)
     else this.#host.ended(delivery, outcome)
   }

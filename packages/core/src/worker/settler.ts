@@ -3,7 +3,7 @@ import { errorText, isPgmqError } from '../errors.js'
 import type { Logger } from '../logger.js'
 import { DEFAULTS } from '../options.js'
 import type { Doing } from '../session.js'
-import { isDataError } from '../sql-state.js'
+import { isDataError, UNDEFINED_TABLE } from '../sql-state.js'
 import { Bell } from './bell.js'
 import type { Delivery } from './delivery.js'
 import { doubtful, stillOurs } from './doubt.js'
@@ -36,7 +36,6 @@ export class Settler {
   #pending: Entry[] = []
   #busy = 0
   #stopped = false
-  #skipLocked = false
   #pauseMs: number = DEFAULTS.flushMs
 
   constructor(link: Link, logger: Logger | undefined, neverWait: boolean) {
@@ -95,7 +94,7 @@ export class Settler {
       if (open.length > 0) await this.#send(open)
     } catch (error) {
       if (!isRefusal(error)) this.#keep(open, error)
-      else if (open.length > 1 && isDataError(error)) await this.#halve(open)
+      else if (open.length > 1 && isOneItems(error)) await this.#halve(open)
       else for (const { done } of open) done({ kind: 'refused', error })
     }
   }
@@ -112,13 +111,13 @@ export class Settler {
   async #send(group: readonly Entry[]): Promise<void> {
     const [first] = group as [Entry, ...Entry[]]
     const { queue } = first.delivery
-    const skipLocked = this.#neverWait || this.#skipLocked
+    // What got no reply may have waited for a row: not again.
+    const skipLocked = this.#neverWait || first.inDoubt
     const leases = group.map(({ delivery }) => delivery.fence)
     const operations = group.map(({ operation }) => operation)
     const { keys, archived } = await this.#link.run(queue.name, doing(queue, first.operation.kind), (shape) =>
       endingStatement(first.operation.kind, shape, leases, operations, { skipLocked }),
     )
-    this.#skipLocked = false
     if (archived < keys.length) this.#clash(queue, keys.length - archived)
     const ended = new Set(keys)
     const missing = group.filter(({ delivery }) => !ended.has(delivery.key))
@@ -134,13 +133,12 @@ export class Settler {
     if (kept.length > 0) this.#again(kept)
   }
 
-  /** Nothing is dropped for want of a connection. A statement that got no reply may have waited for a row: not again. */
+  /** Nothing is dropped for want of a connection. */
   #keep(group: readonly Entry[], error: unknown): void {
     const unknown = isPgmqError(error, 'OUTCOME_UNKNOWN')
-    if (unknown) this.#skipLocked = true
-    else if (!isPgmqError(error, 'CONNECTION_LOST'))
+    if (!unknown && !isPgmqError(error, 'CONNECTION_LOST'))
       this.#logger?.error({ err: error }, `cannot settle for now: ${errorText(error)}`)
-    for (const entry of group) if (unknown) entry.inDoubt = true
+    for (const entry of group) entry.inDoubt ||= unknown
     this.#again(group)
   }
 
@@ -164,10 +162,18 @@ export class Settler {
   }
 }
 
-/** The database will not take it however often it is sent: one item's data, a grant, or the queue itself. */
+/** The database refused one item's data, or the statement could not even be made of them. */
+const isOneItems = (error: unknown): boolean => isDataError(error) || !isPgmqError(error)
+
+/** The archive or the dead-letter queue. Where the queue itself is missing, that is QUEUE_NOT_FOUND. */
+const isMissingTable = (error: unknown): boolean =>
+  isPgmqError(error, 'QUERY_FAILED') && error.details.sqlState === UNDEFINED_TABLE
+
+/** The database will not take it however often it is sent: one item's data, a grant, or a table. */
 function isRefusal(error: unknown): boolean {
   return (
-    isDataError(error) ||
+    isOneItems(error) ||
+    isMissingTable(error) ||
     isPgmqError(error, 'PERMISSION_DENIED') ||
     isPgmqError(error, 'QUEUE_NOT_FOUND') ||
     isPgmqError(error, 'EXTENSION_MISSING')

@@ -24,6 +24,11 @@ export class Slots {
     return Math.max(0, Math.min(this.#concurrency - this.#running, queue.concurrency - queue.running))
   }
 
+  /** Buffered deliveries whose task is at its own limit. */
+  blocked({ buffer, hasLimits }: QueueRun): number {
+    return hasLimits ? buffer.reduce((sum, delivery) => sum + (mayRun(delivery) ? 0 : 1), 0) : 0
+  }
+
   /** Fills free slots from the queues' buffers, in turn. */
   fill(): void {
     while (this.#running < this.#concurrency) {

@@ -1,15 +1,18 @@
+import { LONGEST_TIMER_MS } from '../options.js'
 import { type AloneMember, announce, companyOfProcess, quietAll, takeFloor, yieldFloor } from './alone.js'
 import { Bell } from './bell.js'
 import type { Delivery } from './delivery.js'
+
+const TAKE_BACK_AGAIN_MS = 1_000
 
 /** What the suspects' room asks of its worker. */
 export interface SuspectHost {
   readonly member: AloneMember
   /** Ends the delivery and begins it anew, with the record that it began alone. `null`: its lease is lost. */
   beginAlone(delivery: Delivery): Promise<Delivery | null>
-  /** Takes that record back: others are about to join. */
-  takeBack(delivery: Delivery): Promise<void>
-  /** Runs its handler beside the slots; resolves when it has ended. */
+  /** Takes that record back, since others are about to join. False: not done. Never rejects. */
+  takeBack(delivery: Delivery): Promise<boolean>
+  /** Runs its handler beside the slots; resolves when it is over. */
   run(delivery: Delivery): Promise<void>
   /** Nothing else waits to be done. */
   idle(): boolean
@@ -101,23 +104,27 @@ export class Suspects {
 
   /** A suspect that runs for long does not hold up the others for ever; from then on it is in company. */
   async #runWithPatience(delivery: Delivery, alone: boolean): Promise<void> {
+    let running = true
     let joined = false
-    const timer = setTimeout(() => {
-      joined = true
-      const record = alone ? this.#host.takeBack(delivery) : Promise.resolve()
-      record.then(
-        () => joined && quietAll(false),
-        () => undefined,
-      )
-    }, patienceMs(delivery))
+    const letJoin = async (): Promise<void> => {
+      while (running && !joined) {
+        joined = !alone || (await this.#host.takeBack(delivery))
+        if (!joined) await new Promise<void>((resolve) => setTimeout(resolve, TAKE_BACK_AGAIN_MS))
+      }
+      if (running) quietAll(false)
+    }
+    const timer = setTimeout(() => void letJoin(), Math.min(patienceMs(delivery), LONGEST_TIMER_MS))
     await this.#host.run(delivery)
+    running = false
     clearTimeout(timer)
     if (joined && this.waiting.length > 0) quietAll(true)
-    joined = false
   }
 }
 
+/** Others may have read a message a thousand times. */
+const MOST_CRASHES = 10
+
 /** A minute for each crash, where a lease lasts the default of 30 s. */
 function patienceMs({ history, queue }: Delivery): number {
-  return 2 * queue.visibilityMs * Math.max(1, history.crashes)
+  return 2 * queue.visibilityMs * Math.min(Math.max(1, history.crashes), MOST_CRASHES)
 }

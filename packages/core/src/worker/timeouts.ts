@@ -1,3 +1,4 @@
+import { LONGEST_TIMER_MS } from '../options.js'
 import type { Delivery } from './delivery.js'
 
 interface Due {
@@ -33,8 +34,8 @@ export class Timeouts {
   #arm(atMs: number): void {
     clearTimeout(this.#timer)
     this.#armedMs = atMs
-    // Timers hold 31 bits; a longer wait is taken in steps.
-    this.#timer = setTimeout(() => this.#check(), Math.min(Math.max(0, atMs - performance.now()), 2 ** 31 - 1))
+    // A longer wait is taken in steps.
+    this.#timer = setTimeout(() => this.#check(), Math.min(Math.max(0, atMs - performance.now()), LONGEST_TIMER_MS))
   }
 
   #check(): void {
