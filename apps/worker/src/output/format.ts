@@ -23,6 +23,11 @@ export function rate(things: number, ms: number): string {
   return perSecond >= 10 ? count(perSecond) : perSecond.toFixed(1)
 }
 
+/** For a terminal: nothing in a name can move its cursor. */
+export function printable(text: string): string {
+  return text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, '?')
+}
+
 /** One line of at most so many characters. */
 export function shortened(text: string, length: number): string {
   const line = text.replace(/\s+/g, ' ').replace(/[\p{Cc}\u2028\u2029]/gu, '?')

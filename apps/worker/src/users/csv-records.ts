@@ -26,12 +26,18 @@ export async function nextRecord(
   delimiter: string,
   columns?: number,
 ): Promise<CsvRecord | undefined> {
-  let first = await reader.next()
-  while (first && first.text.trim() === '') first = await reader.next()
+  const first = await nextFilled(reader)
   if (!first) return undefined
   const record = parseOne(first, delimiter)
   if (!('problem' in record) || record.problem !== PROBLEMS.CSV_QUOTE_NOT_CLOSED) return record
   return (await overSeveralLines(first, reader, delimiter, columns)) ?? record
+}
+
+/** The next line that is not blank. */
+export async function nextFilled(reader: LineReader): Promise<Line | undefined> {
+  let line = await reader.next()
+  while (line && line.text.trim() === '') line = await reader.next()
+  return line
 }
 
 async function overSeveralLines(
@@ -58,7 +64,7 @@ async function overSeveralLines(
 
 function parseOne({ number: line, text }: Line, delimiter: string): CsvRecord {
   try {
-    const [fields = []] = parse(text, { delimiter, relax_column_count: true })
+    const [fields = []] = parse(text, { delimiter, record_delimiter: '\n', relax_column_count: true })
     return { line, fields, text }
   } catch (error) {
     if (!(error instanceof CsvError)) throw error

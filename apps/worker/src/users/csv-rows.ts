@@ -1,5 +1,6 @@
 import { Failure } from '../failure.js'
-import { type CsvRecord, nextRecord } from './csv-records.js'
+import { printable } from '../output/format.js'
+import { type CsvRecord, nextFilled, nextRecord } from './csv-records.js'
 import { type Line, LineReader } from './lines.js'
 import { problemOfText, quoted, type Row, toRow } from './row.js'
 
@@ -33,7 +34,7 @@ interface Header {
 }
 
 async function readHeader(reader: LineReader, file: string): Promise<Header> {
-  const first = await reader.next()
+  const first = await nextFilled(reader)
   if (first) reader.putBack([first])
   const delimiter = delimiterOf(first?.text ?? '')
   const record = await nextRecord(reader, delimiter)
@@ -44,7 +45,7 @@ async function readHeader(reader: LineReader, file: string): Promise<Header> {
   if (email >= 0 && name >= 0) return { delimiter, columns: names.length, email, name }
   const found = first ? `Its first line is ${quoted(first.text)}` : 'It is empty'
   throw new Failure(
-    `users file ${file} has no column ${email < 0 ? '"email"' : '"name"'}. ${found}; it should name the columns, such as: id,name,email`,
+    `users file ${printable(file)} has no column ${email < 0 ? '"email"' : '"name"'}. ${found}; it should name the columns, such as: id,name,email`,
   )
 }
 

@@ -7,19 +7,21 @@ export interface Line {
 /** Longer ones are no lines of users; the rest of such a line is dropped, so memory stays bounded. */
 export const LONGEST_LINE = 65_536
 
-/** Splits at line feeds; a carriage return before one and a byte order mark at the start are left out. */
+/** One at the very end may be half of a pair. */
+const LINE_END = /\r\n|\n|\r(?!$)/
+
+/** Splits at line feeds, carriage returns and pairs of them; a byte order mark at the start is left out. */
 export async function* splitLines(chunks: AsyncIterable<string>): AsyncGenerator<Line> {
   let number = 1
   let rest = ''
-  const line = (text: string): Line => ({ number: number++, text: text.replace(/\r$/, '') })
+  const line = (text: string): Line => ({ number: number++, text: text.slice(0, LONGEST_LINE + 1) })
   for await (const chunk of withoutMark(chunks)) {
-    const parts = chunk.split('\n')
-    parts[0] = (rest + parts[0]).slice(0, LONGEST_LINE + 1)
+    const parts = (rest + chunk).split(LINE_END)
     rest = parts.pop() ?? ''
-    for (const part of parts) yield line(part.slice(0, LONGEST_LINE + 1))
-    rest = rest.slice(0, LONGEST_LINE + 1)
+    for (const part of parts) yield line(part)
+    if (rest.length > LONGEST_LINE) rest = rest.slice(0, LONGEST_LINE + 1) + (rest.endsWith('\r') ? '\r' : '')
   }
-  if (rest !== '') yield line(rest)
+  if (rest !== '') yield line(rest.replace(/\r$/, ''))
 }
 
 async function* withoutMark(chunks: AsyncIterable<string>): AsyncGenerator<string> {

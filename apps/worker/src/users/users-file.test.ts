@@ -44,6 +44,28 @@ describe('a CSV file', () => {
     expect(await rowsOf('users.tsv', 'name\temail\nAda\tada@example.com')).toEqual([ada])
   })
 
+  it('loses no row to a bare carriage return, which ends a line as well', async () => {
+    const rows = [ada, good(3, 'Grace', 'grace@example.org')]
+    const [first, second] = ['1,Ada,ada@example.com', '2,Grace,grace@example.org']
+    for (const end of ['\r', '\r\n', '\n']) {
+      expect(await rowsOf('users.csv', ['id,name,email', first, second, ''].join(end))).toEqual(rows)
+    }
+    expect(await csv(`${first}\r${second}`)).toEqual(rows)
+  })
+
+  it('counts a pair of carriage return and line feed once, wherever a chunk of the file ends', async () => {
+    const name = 'x'.repeat(190)
+    const lines = Array.from({ length: 1_000 }, (_, i) => `${i},${name.slice(i % 90)},ada@example.com`)
+    const rows = await rowsOf('users.csv', ['id,name,email', ...lines].join('\r\n'))
+    expect(rows.map(({ line }) => line)).toEqual(lines.map((_, i) => i + 2))
+  })
+
+  it('finds its header behind any number of blank lines', async () => {
+    expect(await rowsOf('users.csv', `${' \n'.repeat(70_000)}name;email\nAda;ada@example.com\n`)).toEqual([
+      good(70_002, 'Ada', 'ada@example.com'),
+    ])
+  })
+
   it('reads quoted fields with delimiters, quotes and line feeds', async () => {
     expect(await csv('1,"Lovelace, ""Ada""",ada@example.com', '2,"Grace\nHopper",g@example.com')).toEqual([
       good(2, 'Lovelace, "Ada"', 'ada@example.com'),

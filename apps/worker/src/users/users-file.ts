@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { open } from 'node:fs/promises'
 import path from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { codeOf, Failure, textOf } from '../failure.js'
+import { printable } from '../output/format.js'
 import { csvRows } from './csv-rows.js'
 import { jsonRows } from './json-rows.js'
 import { splitLines } from './lines.js'
@@ -46,30 +46,34 @@ async function* rowsOf(name: string, format: Format): AsyncGenerator<Row> {
 }
 
 async function formatOf(name: string): Promise<Format> {
-  const start = await firstBytes(name)
-  if (start[0] === 0xff || start[0] === 0xfe) {
-    throw new Failure(`users file ${name} is no UTF-8 text. Save it as UTF-8, or convert it with iconv`)
-  }
-  const text = start
-    .toString('utf8')
-    .replace(/^\uFEFF/, '')
-    .trimStart()
-  if (text === '') throw new Failure(`users file ${name} is empty. ${REMEDY}`)
+  const text = await startOf(name)
+  if (text === '') throw new Failure(`users file ${printable(name)} is empty. ${REMEDY}`)
   if (text.startsWith('[')) {
-    throw new Failure(`users file ${name} is one JSON array; give one object a line: jq -c '.[]' ${name} > users.jsonl`)
+    const shown = printable(name)
+    throw new Failure(
+      `users file ${shown} is one JSON array; give one object a line: jq -c '.[]' ${shown} > users.jsonl`,
+    )
   }
   if (/^\.(csv|tsv)$/i.test(path.extname(name))) return 'csv'
   return /^\.(jsonl|ndjson|json)$/i.test(path.extname(name)) || text.startsWith('{') ? 'json' : 'csv'
 }
 
-async function firstBytes(name: string): Promise<Buffer> {
-  const file = await open(name)
-  try {
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(1024), 0, 1024, 0)
-    return buffer.subarray(0, bytesRead)
-  } finally {
-    await file.close()
+/** From its first character on that is not blank. */
+async function startOf(name: string): Promise<string> {
+  const chunks: AsyncIterable<Buffer> = createReadStream(name)
+  let isFirst = true
+  for await (const chunk of chunks) {
+    if (isFirst && (chunk[0] === 0xff || chunk[0] === 0xfe)) {
+      throw new Failure(`users file ${printable(name)} is no UTF-8 text. Save it as UTF-8, or convert it with iconv`)
+    }
+    isFirst = false
+    const text = chunk
+      .toString('utf8')
+      .replace(/^\uFEFF/, '')
+      .trimStart()
+    if (text !== '') return text
   }
+  return ''
 }
 
 async function digestOf(name: string): Promise<string> {
@@ -86,5 +90,5 @@ function unreadable(name: string, error: unknown): Failure {
     EPERM: 'permission denied',
   }
   const reason = reasons[codeOf(error) ?? ''] ?? textOf(error)
-  return new Failure(`cannot read users file ${name}: ${reason}. ${REMEDY}`, { cause: error })
+  return new Failure(`cannot read users file ${printable(name)}: ${reason}. ${REMEDY}`, { cause: error })
 }
