@@ -8,6 +8,7 @@ type Environment = Readonly<Record<string, string | undefined>>
 interface Flags {
   readonly watch?: true
   readonly again?: true
+  readonly redrive?: true
   readonly concurrency: number
   readonly visibility: number
   readonly retries: number
@@ -27,7 +28,8 @@ Environment:
   POSTGRES_SERVER, POSTGRES_PORT, POSTGRES_DB, POSTGRES_USER, POSTGRES_PASSWORD
                        the same in parts; without any of them a server starts by itself
   SMTP_URL             sends the mails, such as smtp://user:password@mail.example.com:587;
-                       without it a server on this machine catches them all
+                       without it a server on this machine catches them all: a rehearsal,
+                       on the queue user_tasks_rehearsal instead of user_tasks
   MAIL_FROM            their sender (default: Example <welcome@example.com>)
   DEBUG                anything: errors come with their stack
 
@@ -49,6 +51,7 @@ export function readCommandLine(args: readonly string[], environment: Environmen
     usersFile: command.args[0],
     watch: flags.watch ?? false,
     again: flags.again ?? false,
+    redrive: flags.redrive ?? false,
     connection: connectionOf(env),
     dataDir: flags.dataDir,
     queuePrefix: flags.queuePrefix,
@@ -83,6 +86,7 @@ function options(): readonly Option[] {
   return [
     new Option('--watch', 'keep working until told to stop, as a service does'),
     new Option('--again', 'send to a file that was sent to before by SMTP_URL'),
+    new Option('--redrive', "put the file's dead letters back, and send them again").conflicts('again'),
     number('--concurrency <number>', 'mails at once', 16, { from: 1, to: 1_000 }),
     number('--visibility <seconds>', 'how long a worker that dies keeps its jobs', 30, { from: 1, to: 86_400 }).env(
       'PGMQ_VISIBILITY_TIMEOUT',
@@ -111,8 +115,8 @@ function number(flags: string, description: string, value: number, { from, to }:
 }
 
 function prefix(text: string): string {
-  if (/^[a-z][a-z0-9_]{0,25}$/.test(text)) return text
-  throw new InvalidArgumentError('Use lower case letters, digits and _, at most 26, and begin with a letter.')
+  if (/^[a-z][a-z0-9_]{0,21}$/.test(text)) return text
+  throw new InvalidArgumentError('Use lower case letters, digits and _, at most 22, and begin with a letter.')
 }
 
 /** `PGMQ_QUEUE_PREFIX=` in a file of variables means that there is none. */

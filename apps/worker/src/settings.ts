@@ -8,6 +8,8 @@ export interface Settings {
   readonly watch: boolean
   /** Import a file that was sent before by way of `SMTP_URL`. */
   readonly again: boolean
+  /** Put the file's dead letters back into the queue. */
+  readonly redrive: boolean
   /** A server of the user's; without it our own starts. */
   readonly connection: ConnectionSettings | undefined
   /** Of our own server; `undefined` for the default. */

@@ -12,10 +12,16 @@ export const username = z
   .max(200)
   .refine((text) => !UNPRINTABLE.test(text), 'has control characters')
 
-export const sendWelcomeEmail = defineTask({
+const contract = {
   name: 'send_welcome_email',
-  queue: 'user_tasks',
   input: z.object({ email: address, username }),
   output: z.object({ response: z.string() }),
   timeoutSeconds: 60,
-})
+} as const
+
+export const sendWelcomeEmail = defineTask({ ...contract, queue: 'user_tasks' })
+
+/** The same for mails that are caught: on a queue of its own, so that no rehearsal goes out for real, nor the other way. */
+export const rehearseWelcomeEmail = defineTask({ ...contract, queue: 'user_tasks_rehearsal' })
+
+export type WelcomeEmailTask = typeof sendWelcomeEmail | typeof rehearseWelcomeEmail

@@ -5,8 +5,9 @@ import { describeDatabase, useTestDatabase } from '@pgmq/test-database'
 import { afterAll, describe, expect, it } from 'vitest'
 import { makeDirectory, writeCsv, writeUsers } from './support/files.js'
 import { countOf, query } from './support/queries.js'
-import { startRefusingPostgres } from './support/refusing-postgres.js'
-import { cell, runApp, type Started } from './support/run-app.js'
+import { startRefusingPostgres, startSilentPostgres } from './support/refusing-postgres.js'
+import { cell, runApp, type Started, startApp } from './support/run-app.js'
+import { until } from './support/until.js'
 
 /** One line on stderr, and no stack. */
 async function errorOf(options: Started): Promise<string> {
@@ -16,6 +17,9 @@ async function errorOf(options: Started): Promise<string> {
   expect(stderr).not.toContain('s3cret')
   return stderr.trimEnd()
 }
+
+/** So long the app waits for a server by itself. */
+const CONNECTION_TIMEOUT_MS = 10_000
 
 const NOWHERE = 'postgres://ada:s3cret@127.0.0.1:1/app'
 
@@ -39,6 +43,12 @@ describe('what cannot work ends with one message and its remedy', () => {
     )
     expect(await errorOf({ env: { POSTGRES_SERVER: 'nowhere.invalid' } })).toMatch(
       /cannot reach PostgreSQL at nowhere\.invalid:5432: there is no such host/,
+    )
+  })
+
+  it('a certificate that is not there', async () => {
+    expect(await errorOf({ env: { DATABASE_URL: `${NOWHERE}?sslrootcert=/nope` } })).toMatch(
+      /^error: DATABASE_URL cannot be used: .*\/nope.*\. Check the files that its sslrootcert, sslcert and sslkey name$/,
     )
   })
 
@@ -92,6 +102,17 @@ describe('what cannot work ends with one message and its remedy', () => {
     expect(stderr).toContain('--help tells more')
   })
 
+  it('ends soon when it is told to stop while a server does not answer', async () => {
+    const silent = await startSilentPostgres()
+    const app = startApp({ env: { DATABASE_URL: `postgres://ada@127.0.0.1:${silent.port}/app` } })
+    await until(() => silent.clients.size > 0)
+    const toldMs = performance.now()
+    app.kill('SIGTERM')
+    expect(await app.ended).toBe(1)
+    expect(app.stdout()).toContain('Told to stop before anything had begun.')
+    expect(performance.now() - toldMs).toBeLessThan(CONNECTION_TIMEOUT_MS)
+  })
+
   it('shows the stack with DEBUG alone', async () => {
     const { stderr } = await runApp({ args: ['none.csv'], env: { DEBUG: '1' } })
     expect(stderr).toContain('    at ')
@@ -141,9 +162,10 @@ describeDatabase('a server that lacks something', () => {
     const env = { PGMQ_QUEUE_PREFIX: 'others' }
     await runApp({ args: [await writeCsv(1)], env: { ...env, DATABASE_URL: database.url } })
     const options = { args: [await writeCsv(4)], env: { ...env, DATABASE_URL: urlAs(name) } }
-    expect(await remedyFor(options)).toBe(
-      `grant select, insert, update, delete on pgmq."q_others_user_tasks", pgmq."a_others_user_tasks", pgmq."q_others_user_tasks_dlq" to ${name};`,
+    const tables = ['q', 'a', 'q'].map(
+      (kind, i) => `pgmq."${kind}_others_user_tasks_rehearsal${i === 2 ? '_dlq' : ''}"`,
     )
+    expect(await remedyFor(options)).toBe(`grant select, insert, update, delete on ${tables.join(', ')} to ${name};`)
     await query(database.url, await remedyFor(options))
     expect((await runApp(options)).exitCode).toBe(0)
   })

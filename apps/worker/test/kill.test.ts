@@ -193,6 +193,16 @@ describeDatabase('a worker that is kept', () => {
     await until(() => smtp.delivered.has(addressOf(99)))
     app.kill('SIGINT')
     expect(await app.ended).toBe(0)
+    expect(app.stdout()).toContain('Stopped: 4 mails delivered')
+  })
+
+  it('fails when it is stopped before its file was done', async () => {
+    const smtp = await startTestSmtp({ holdAfter: 0 })
+    const app = startApp({ args: [await writeCsv(4), '--watch', '--grace', '0'], env: env(smtp) })
+    await until(() => smtp.held.length === 4)
+    app.kill('SIGTERM')
+    expect(await app.ended).toBe(1)
+    expect(app.stdout()).toContain('Not done: 4 of 4 rows are left.')
   })
 
   it('logs a job that is no welcome mail as a dead letter', async () => {

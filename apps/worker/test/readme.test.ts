@@ -6,6 +6,7 @@ import { expect, it } from 'vitest'
 import { makeDirectory } from './support/files.js'
 import { countOf, query } from './support/queries.js'
 import { runApp, startApp } from './support/run-app.js'
+import { startTestSmtp } from './support/smtp.js'
 import { until } from './support/until.js'
 
 const README = readFileSync(new URL('../README.md', import.meta.url), 'utf8')
@@ -42,8 +43,9 @@ describeDatabase('the README', () => {
   })
 
   it('sends a job and looks at what became of rows, with plain SQL', async () => {
-    const app = startApp({ args: ['--watch'], env: { DATABASE_URL: database.url } })
-    await app.says('Waiting for jobs')
+    const smtp = await startTestSmtp()
+    const app = startApp({ args: ['--watch'], env: { DATABASE_URL: database.url, SMTP_URL: smtp.url } })
+    await app.says('Waiting for jobs in queue user_tasks;')
     const before = await countOf(database.url, 'pgmq.a_user_tasks')
     for (const block of blocksOf('sql')) await query(database.url, block)
     await until(async () => (await countOf(database.url, 'pgmq.a_user_tasks')) === before + 1)

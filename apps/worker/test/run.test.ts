@@ -41,6 +41,21 @@ describeDatabase('a run', () => {
     expect(await countOf(database.url, 'welcome_mail.rows', 'delivered_at is not null')).toBe(48)
   })
 
+  it('counts a single address as one', async () => {
+    const { stdout } = await runApp({ args: [await writeCsv(1)], env: env() })
+    expect(stdout).toContain('for 1 address ')
+  })
+
+  it('writes nothing of a file name to a terminal that moves its cursor', async () => {
+    const name = 'users\u001b[2J.csv'
+    const { exitCode, stdout } = await runApp({
+      args: [await writeUsers(name, ['name,email', 'Ada,a@example.com'])],
+      env: env(),
+    })
+    expect(exitCode).toBe(0)
+    expect(stdout).not.toContain('\u001b')
+  })
+
   it('reads JSON Lines', async () => {
     const smtp = await startTestSmtp()
     const file = await writeUsers('users.jsonl', [

@@ -1,6 +1,6 @@
 import type { PgmqClient } from '@pgmq/node-pg'
 import type pg from 'pg'
-import { sendWelcomeEmail } from '../tasks.js'
+import type { WelcomeEmailTask } from '../tasks.js'
 import { isGood, type Row } from '../users/row.js'
 import type { UsersFile } from '../users/users-file.js'
 import { inTransaction } from './outage.js'
@@ -11,32 +11,29 @@ export interface Import {
   readonly fileName: string
 }
 
-export interface FinishedImport {
+export interface FinishedImport extends Import {
   readonly finishedAt: Date
   /** The server that its mails went to; `null`: they were caught. */
   readonly smtp: string | null
 }
 
-interface Place {
-  readonly queue: string
-  readonly smtp: string | undefined
+/** What enqueues jobs, and records them in the same transaction. */
+export interface Producer {
+  readonly pool: pg.Pool
+  readonly client: PgmqClient
+  readonly task: WelcomeEmailTask
 }
 
 /** Which row a job is of. Headers travel along with the message, into the archive, a dead letter and out of it again. */
 export const IMPORT_HEADER = 'x-import'
 export const LINE_HEADER = 'x-import-line'
 
-/** The file's last finished import, if any; `byMail`: the last whose mails were not caught but sent. */
-export async function lastFinished(
-  pool: pg.Pool,
-  file: UsersFile,
-  { queue, byMail }: { readonly queue: string; readonly byMail: boolean },
-): Promise<(Import & FinishedImport) | undefined> {
+/** The file's last finished import, if any. */
+export async function lastFinished(pool: pg.Pool, file: UsersFile, queue: string): Promise<FinishedImport | undefined> {
   const { rows } = await pool.query<{ id: string; finished_at: Date; smtp: string | null }>(
     `select id, finished_at, smtp from welcome_mail.imports
-     where queue = $1 and file_digest = $2 and finished_at is not null and (smtp is not null or not $3)
-     order by finished_at desc limit 1`,
-    [queue, file.digest, byMail],
+     where queue = $1 and file_digest = $2 and finished_at is not null order by finished_at desc limit 1`,
+    [queue, file.digest],
   )
   const [row] = rows
   return row && { id: row.id, fileName: file.name, finishedAt: row.finished_at, smtp: row.smtp }
@@ -52,11 +49,11 @@ export async function unfinished(pool: pg.Pool, file: UsersFile, queue: string):
 }
 
 /** Begins one; where another process did so in the same moment, both work on that one. */
-export async function begin(pool: pg.Pool, file: UsersFile, { queue, smtp }: Place): Promise<Import> {
+export async function begin(pool: pg.Pool, file: UsersFile, queue: string): Promise<Import> {
   const { rows } = await pool.query<{ id: string }>(
-    `insert into welcome_mail.imports (queue, file_name, file_digest, smtp) values ($1, $2, $3, $4)
+    `insert into welcome_mail.imports (queue, file_name, file_digest) values ($1, $2, $3)
      on conflict (queue, file_digest) where finished_at is null do update set file_name = excluded.file_name returning id`,
-    [queue, file.name, file.digest, smtp ?? null],
+    [queue, file.name, file.digest],
   )
   return { id: rows[0]?.id as string, fileName: file.name }
 }
@@ -74,8 +71,7 @@ export async function lastLine(pool: pg.Pool, { id }: Import): Promise<number> {
  * `false`: the import is not at `after` any more, so another process, or a try whose reply was lost, has recorded them.
  */
 export async function record(
-  pool: pg.Pool,
-  client: PgmqClient,
+  { pool, client, task }: Producer,
   { id }: Import,
   after: number,
   rows: readonly Row[],
@@ -99,7 +95,7 @@ export async function record(
     )
     const good = rows.filter(isGood)
     await client.with(tx).enqueueMany(
-      sendWelcomeEmail,
+      task,
       good.map(({ user }) => user),
       (_user, i) => ({ headers: { [IMPORT_HEADER]: id, [LINE_HEADER]: good[i]?.line ?? 0 } }),
     )
@@ -111,9 +107,14 @@ export async function markRead(pool: pg.Pool, { id }: Import): Promise<void> {
   await pool.query('update welcome_mail.imports set read_at = coalesce(read_at, clock_timestamp()) where id = $1', [id])
 }
 
-export async function markFinished(pool: pg.Pool, { id }: Import): Promise<void> {
+/** `smtp`: the server that its mails went to, unless they were caught. */
+export async function markFinished(pool: pg.Pool, { id }: Import, smtp: string | undefined): Promise<void> {
   await pool.query(
-    'update welcome_mail.imports set finished_at = coalesce(finished_at, clock_timestamp()) where id = $1',
-    [id],
+    'update welcome_mail.imports set finished_at = clock_timestamp(), smtp = $2 where id = $1 and finished_at is null',
+    [id, smtp ?? null],
   )
+}
+
+export async function reopen(pool: pg.Pool, { id }: Import): Promise<void> {
+  await pool.query('update welcome_mail.imports set finished_at = null where id = $1', [id])
 }

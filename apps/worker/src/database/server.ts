@@ -60,9 +60,17 @@ export function createPool(connection: ConnectionSettings, maxConnections: numbe
   return pool
 }
 
+/** @throws Failure when the URL names a file, such as a certificate, that cannot be read */
 export function nameOf(connection: ConnectionSettings): ServerName {
-  const { host, port, database, user } = new pg.Client(connection)
-  return { host, port, database: database ?? '', user: user ?? '' }
+  try {
+    const { host, port, database, user } = new pg.Client(connection)
+    return { host, port, database: database ?? '', user: user ?? '' }
+  } catch (error) {
+    throw new Failure(
+      `DATABASE_URL cannot be used: ${textOf(error)}. Check the files that its sslrootcert, sslcert and sslkey name`,
+      { cause: error },
+    )
+  }
 }
 
 export function textOfServer({ host, port, database, user }: ServerName): string {

@@ -13,12 +13,14 @@ export interface Standing {
   readonly retries: number
   /** Its messages in the queue. */
   readonly queued: number
-  /** Of those, held by a worker, whichever. */
+  /** Of those, leased by the time that was asked about. */
   readonly leased: number
   /** Of those, waiting for their next try. */
   readonly waiting: number
   /** Until the last of the leases ends, unless its worker extends it. */
   readonly leasedSeconds: number
+  /** By the database's clock, as it writes it. */
+  readonly at: string
 }
 
 /** Rows that are neither delivered, dead, bad nor queued: somebody else has removed their messages. */
@@ -33,13 +35,22 @@ export function isAccountedFor(standing: Standing): boolean {
 const table = (kind: 'q' | 'a', queue: string): string => `pgmq."${kind}_${queue}"`
 const failures = `coalesce((headers->>'x-job-failures')::int, 0)`
 // `last_read_at` tells a lease from a delay; `to_jsonb` because pgmq before 1.10 has no such column.
-const leased = `vt > clock_timestamp() and coalesce(to_jsonb(q)->>'last_read_at', '') <> ''`
+const isLeased = `vt > clock_timestamp() and coalesce(to_jsonb(q)->>'last_read_at', '') <> ''`
+const leasedInTime = `${isLeased} and (to_jsonb(q)->>'last_read_at')::timestamptz <= $2::text::timestamptz`
 
-/** `queue`: as PostgreSQL knows it, with the prefix. */
-export async function readStanding(pool: pg.Pool, { id }: Import, queue: string): Promise<Standing> {
+/**
+ * `queue`: as PostgreSQL knows it, with the prefix. `leasedBy`: leases that began later are not counted; a worker tells
+ * those of others from its own by the time of its start.
+ */
+export async function readStanding(
+  pool: pg.Pool,
+  { id }: Import,
+  queue: string,
+  leasedBy = 'infinity',
+): Promise<Standing> {
   const ours = `headers->>'${IMPORT_HEADER}' = $1::text`
   const { rows } = await pool.query<Record<Exclude<keyof Standing, 'read'>, string> & { read: boolean }>(
-    `select i.read_at is not null as read, r.*, d.dead, q.queued, q.leased, q.waiting,
+    `select clock_timestamp()::text as at, i.read_at is not null as read, r.*, d.dead, q.queued, q.leased, q.waiting,
        greatest(q.leased_seconds, 0)::float8 as "leasedSeconds",
        (r.made + d.made + q.made) as retries
      from (select read_at from welcome_mail.imports where id = $1::text::bigint) i,
@@ -48,12 +59,12 @@ export async function readStanding(pool: pg.Pool, { id }: Import, queue: string)
         from welcome_mail.rows where import_id = $1::text::bigint) r,
        (select count(*) as dead, coalesce(sum((message->>'retry_count')::int), 0) as made
         from ${table('q', `${queue}_dlq`)} where ${ours}) d,
-       (select count(*) as queued, count(*) filter (where ${leased}) as leased,
-          count(*) filter (where vt > clock_timestamp() and not (${leased})) as waiting,
-          coalesce(extract(epoch from max(vt) filter (where ${leased}) - clock_timestamp()), 0) as leased_seconds,
+       (select count(*) as queued, count(*) filter (where ${leasedInTime}) as leased,
+          count(*) filter (where vt > clock_timestamp() and not (${isLeased})) as waiting,
+          coalesce(extract(epoch from max(vt) filter (where ${leasedInTime}) - clock_timestamp()), 0) as leased_seconds,
           coalesce(sum(${failures}), 0) as made
         from ${table('q', queue)} q where ${ours}) q`,
-    [id],
+    [id, leasedBy],
   )
   const row = rows[0]
   if (!row) throw new Error(`import ${id} is gone from welcome_mail.imports`)
@@ -68,6 +79,7 @@ export async function readStanding(pool: pg.Pool, { id }: Import, queue: string)
     leased: Number(row.leased),
     waiting: Number(row.waiting),
     leasedSeconds: Number(row.leasedSeconds),
+    at: row.at,
   }
 }
 
@@ -89,6 +101,15 @@ export async function deadLettersOf(pool: pg.Pool, { id }: Import, queue: string
     [id],
   )
   return rows.map((row) => ({ ...row, count: Number(row.count) }))
+}
+
+/** The ids, in the dead-letter queue, of all of an import's letters. */
+export async function deadLetterIdsOf(pool: pg.Pool, { id }: Import, queue: string): Promise<readonly string[]> {
+  const { rows } = await pool.query<{ id: string }>(
+    `select msg_id::text as id from ${table('q', `${queue}_dlq`)} where headers->>'${IMPORT_HEADER}' = $1::text order by msg_id`,
+    [id],
+  )
+  return rows.map((row) => row.id)
 }
 
 export interface BadRowEntry {

@@ -13,7 +13,12 @@ afterEach(async () => {
 
 async function situation(options: CatcherOptions = {}): Promise<{ catcher: Catcher; mailer: Mailer }> {
   const catcher = await startCatcher({ refusal: () => undefined, ...options })
-  const mailer = createMailer({ url: catcher.url, from: 'Example <welcome@example.com>', maxConnections: 4 })
+  const mailer = createMailer({
+    url: catcher.url,
+    from: 'Example <welcome@example.com>',
+    maxConnections: 4,
+    stop: never,
+  })
   closers.push(
     () => catcher.close(),
     () => mailer.close(),
@@ -98,6 +103,31 @@ describe('delivery', () => {
     expect(catcher.delivered.get('ada@example.com')).toBe(1)
   })
 
+  it('is put off, and not failed, by a server that closes or cannot be reached', async () => {
+    const { catcher, mailer } = await situation({ refusal: () => ({ code: 421, text: '4.3.2 Shutting down' }) })
+    await expect(mailer.send(mailTo('ada@example.com'), never)).rejects.toMatchObject({ code: 'SNOOZE' })
+    expect(mailer.outage.reason).toContain('421 4.3.2 Shutting down')
+    await catcher.close()
+    await expect(mailer.send(mailTo('ada@example.com'), never)).rejects.toMatchObject({
+      code: 'SNOOZE',
+      message: expect.stringContaining('ECONNREFUSED'),
+    })
+  })
+
+  it('gives up waiting for the server when told to stop', async () => {
+    const stop = new AbortController()
+    const mailer = createMailer({
+      url: 'smtp://127.0.0.1:1',
+      from: 'a@example.com',
+      maxConnections: 1,
+      stop: stop.signal,
+    })
+    await expect(mailer.send(mailTo('ada@example.com'), never)).rejects.toMatchObject({ code: 'SNOOZE' })
+    const waiting = mailer.send(mailTo('grace@example.com'), never)
+    stop.abort()
+    await expect(waiting).rejects.toMatchObject({ code: 'SNOOZE' })
+  })
+
   it('ends with the signal, though the server does not answer', async () => {
     let arrived = (): void => {}
     const arrival = new Promise<void>((resolve) => {
@@ -121,7 +151,12 @@ describe('delivery', () => {
   })
 
   it('says which server cannot be reached, without the password', async () => {
-    const mailer = createMailer({ url: 'smtp://ada:s3cret@127.0.0.1:1', from: 'a@example.com', maxConnections: 1 })
+    const mailer = createMailer({
+      url: 'smtp://ada:s3cret@127.0.0.1:1',
+      from: 'a@example.com',
+      maxConnections: 1,
+      stop: never,
+    })
     const failure = await mailer.verify().catch((error: unknown) => String(error))
     expect(failure).toMatch(/cannot send mail by 127\.0\.0\.1:1: .*ECONNREFUSED.*Check SMTP_URL/)
     expect(failure).not.toContain('s3cret')

@@ -1,6 +1,6 @@
 import colors from 'picocolors'
 import type { Standing } from '../database/standing.js'
-import { count, counted, duration, rate } from './format.js'
+import { count, counted, duration, rate, shortened } from './format.js'
 import type { Terminal } from './terminal.js'
 
 export interface ProgressMoment {
@@ -8,8 +8,10 @@ export interface ProgressMoment {
   /** Mails delivered by the time this process began. */
   readonly deliveredBefore: number
   readonly elapsedMs: number
-  /** Every job that is leased is leased by somebody else. */
+  /** Nothing runs here, and what is leased was leased before this run began. */
   readonly waitsForOthers: boolean
+  /** The mail server does not answer. */
+  readonly outage: { readonly reason: string | undefined; readonly remainingMs: number }
 }
 
 const LINE_INTERVAL_MS = 2_000
@@ -27,7 +29,7 @@ export class Progress {
 
   show(moment: ProgressMoment): void {
     if (this.#terminal.isInteractive) return this.#terminal.status(block(moment))
-    const { standing, elapsedMs, waitsForOthers } = moment
+    const { standing, elapsedMs, waitsForOthers, outage } = moment
     if (waitsForOthers && !this.#toldOfOthers) {
       this.#toldOfOthers = true
       this.#terminal.line(waitingFor(standing))
@@ -35,9 +37,13 @@ export class Progress {
     if (elapsedMs < this.#nextLineMs) return
     this.#nextLineMs = elapsedMs + LINE_INTERVAL_MS
     this.#terminal.line(
-      `${duration(elapsedMs)}: ${figures(moment)} · ${count(standing.queued)} left${laterOf(standing)}`,
+      `${duration(elapsedMs)}: ${figures(moment)} · ${count(standing.queued)} left${laterOf(standing)}${outage.reason === undefined ? '' : ` · ${outageOf(outage)}`}`,
     )
   }
+}
+
+function outageOf({ reason = '', remainingMs }: ProgressMoment['outage']): string {
+  return `the mail server does not answer (${shortened(reason, 60)}): waiting, asked again in ${duration(remainingMs)}`
 }
 
 /** What an earlier run, or another one, still holds. */
@@ -48,7 +54,7 @@ export function waitingFor({ leased, leasedSeconds }: Standing): string {
 }
 
 function block(moment: ProgressMoment): string {
-  const { standing, waitsForOthers } = moment
+  const { standing, waitsForOthers, outage } = moment
   const done = standing.rows - standing.queued
   // What is not read yet cannot be counted, so the bar is about what was read.
   const share = standing.rows === 0 ? 0 : done / standing.rows
@@ -57,7 +63,9 @@ function block(moment: ProgressMoment): string {
   const percent = `${Math.floor(share * 100)} %`.padStart(5)
   const rows = `${count(done)} of ${count(standing.rows)}${standing.read ? '' : '+'} rows`
   const lines = [`${bar} ${percent}  ${rows}${laterOf(standing)}`, figures(moment)]
-  return [...lines, ...(waitsForOthers ? [colors.yellow(waitingFor(standing))] : [])].join('\n')
+  if (waitsForOthers) lines.push(colors.yellow(waitingFor(standing)))
+  if (outage.reason !== undefined) lines.push(colors.yellow(outageOf(outage)))
+  return lines.join('\n')
 }
 
 function figures({ standing, deliveredBefore, elapsedMs }: ProgressMoment): string {

@@ -2,7 +2,7 @@ import Table from 'cli-table3'
 import colors from 'picocolors'
 import type { BadRowEntry, DeadLetterGroup, Leftovers, Standing } from '../database/standing.js'
 import { missing } from '../database/standing.js'
-import { count, duration, rate, shortened } from './format.js'
+import { count, counted, duration, printable, rate, shortened } from './format.js'
 
 /** What the table at the end is made of, all of it read from PostgreSQL but the time and what was caught. */
 export interface Report {
@@ -41,7 +41,7 @@ function mainTable({ standing, deliveredBefore, elapsedMs, leftovers, caught, qu
     [
       'Rows',
       standing.rows,
-      `of ${report.fileName}, import ${report.importId}${standing.read ? '' : ', not read to its end'}`,
+      `of ${printable(report.fileName)}, import ${report.importId}${standing.read ? '' : ', not read to its end'}`,
     ],
     [
       'Mails delivered',
@@ -70,7 +70,7 @@ function caughtRow(caught: ReadonlyMap<string, number>): Cells {
   return [
     'Mails caught',
     total,
-    `for ${count(caught.size)} addresses${twice > 0 ? `, ${count(twice)} of them more than once` : ''}`,
+    `for ${counted(caught.size, 'address', 'addresses')}${twice > 0 ? `, ${count(twice)} of them more than once` : ''}`,
   ]
 }
 

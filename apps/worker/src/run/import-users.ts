@@ -1,13 +1,10 @@
-import type { PgmqClient } from '@pgmq/node-pg'
-import type pg from 'pg'
-import { type Import, lastLine, markRead, record } from '../database/imports.js'
+import { type Import, lastLine, markRead, type Producer, record } from '../database/imports.js'
 import { throughOutages } from '../database/outage.js'
 import type { Row } from '../users/row.js'
 import type { UsersFile } from '../users/users-file.js'
 
 export interface ImportOptions {
-  readonly pool: pg.Pool
-  readonly client: PgmqClient
+  readonly producer: Producer
   readonly file: UsersFile
   readonly batchSize: number
   /** Ends it between two batches. */
@@ -16,7 +13,8 @@ export interface ImportOptions {
 
 /** Records and enqueues every row that is not recorded yet. Goes on through outages, and beside other processes. */
 export async function importUsers(into: Import, options: ImportOptions): Promise<void> {
-  const { pool, file, batchSize, signal } = options
+  const { producer, file, batchSize, signal } = options
+  const { pool } = producer
   let reached = await throughOutages(() => lastLine(pool, into), signal)
   let batch: Row[] = []
   for await (const row of file.rows()) {
@@ -36,13 +34,13 @@ async function recordBatch(
   into: Import,
   after: number,
   batch: readonly Row[],
-  { pool, client, signal }: ImportOptions,
+  { producer, signal }: ImportOptions,
 ): Promise<number> {
   let reached = after
   await throughOutages(async () => {
     let rows = batch
-    while (rows.length > 0 && !(await record(pool, client, into, reached, rows))) {
-      reached = await lastLine(pool, into)
+    while (rows.length > 0 && !(await record(producer, into, reached, rows))) {
+      reached = await lastLine(producer.pool, into)
       rows = batch.filter(({ line }) => line > reached)
     }
     reached = Math.max(reached, batch.at(-1)?.line ?? 0)

@@ -6,8 +6,10 @@ import { createLog } from '../output/log.js'
 import type { Terminal } from '../output/terminal.js'
 import type { Settings } from '../settings.js'
 import { openUsersFile, type UsersFile } from '../users/users-file.js'
+import { countMails } from './mail-counts.js'
 import { Closers, createOutfit } from './outfit.js'
-import { type Run, sendToFile } from './send-to-file.js'
+import type { Run } from './run.js'
+import { sendToFile } from './send-to-file.js'
 import type { Stop } from './stop.js'
 import { watch } from './watch.js'
 
@@ -23,7 +25,11 @@ export async function runJob(settings: Settings, terminal: Terminal, stop: Stop)
   const log = createLog(settings, terminal)
   const closers = new Closers()
   try {
-    const outfit = await createOutfit(settings, terminal, log, closers)
+    const outfit = await unlessStopped(createOutfit(settings, terminal, log, closers, stop.signal), stop)
+    if (!outfit) {
+      terminal.line('Told to stop before anything had begun.')
+      return file === undefined
+    }
     closers.add(() => outfit.worker.stop({ graceSeconds: settings.graceSeconds }))
     stop.onStop((by) => {
       terminal.line(`${by}: mails on their way get ${settings.graceSeconds} s; a second signal ends it at once`)
@@ -39,10 +45,15 @@ export async function runJob(settings: Settings, terminal: Terminal, stop: Stop)
 }
 
 async function work(file: UsersFile | undefined, run: Run): Promise<boolean> {
+  const counts = countMails(run.outfit.worker)
   const done = file && !run.stop.signal.aborted ? await sendToFile(file, run) : file === undefined
-  if (!run.settings.watch) return done
-  await watch(run)
-  return true
+  if (run.settings.watch) await watch(run, counts)
+  return done
+}
+
+/** `undefined` on a stop, which does not wait for a server that does not answer. */
+async function unlessStopped<T>(opening: Promise<T>, stop: Stop): Promise<T | undefined> {
+  return await Promise.race([opening, new Promise<undefined>((resolve) => stop.onStop(() => resolve(undefined)))])
 }
 
 async function fileOf({ usersFile, watch }: Settings): Promise<UsersFile | undefined> {

@@ -9,7 +9,7 @@ import { createMailer, type Mailer, serverOf } from '../mail/mailer.js'
 import type { Log } from '../output/log.js'
 import type { Terminal } from '../output/terminal.js'
 import type { Settings } from '../settings.js'
-import { sendWelcomeEmail } from '../tasks.js'
+import { rehearseWelcomeEmail, sendWelcomeEmail, type WelcomeEmailTask } from '../tasks.js'
 import { createSendWelcomeEmail } from './send-welcome-email.js'
 
 type Worker = ReturnType<typeof createWorker>
@@ -19,6 +19,8 @@ export interface Outfit {
   readonly pool: pg.Pool
   readonly client: PgmqClient
   readonly worker: Worker
+  readonly task: WelcomeEmailTask
+  readonly mailer: Mailer
   /** `undefined` when mails really go out. */
   readonly catcher: Catcher | undefined
   /** The queue as PostgreSQL knows it, with the prefix. */
@@ -28,12 +30,16 @@ export interface Outfit {
 /** What was opened so far, to be closed in the opposite order, also when opening the rest fails. */
 export class Closers {
   #closers: (() => unknown)[] = []
+  #closed = false
 
+  /** What is opened after all was closed, by a start that nobody waits for any more, is closed at once. */
   add(close: () => unknown): void {
-    this.#closers.unshift(close)
+    if (this.#closed) void close()
+    else this.#closers.unshift(close)
   }
 
   async close(): Promise<void> {
+    this.#closed = true
     for (const close of this.#closers.splice(0)) await close()
   }
 }
@@ -47,13 +53,15 @@ export async function createOutfit(
   terminal: Terminal,
   log: Log,
   closers: Closers,
+  stop: AbortSignal,
 ): Promise<Outfit> {
-  const { queuePrefix, concurrency, visibilitySeconds, maxRetries, graceSeconds } = settings
-  const queue = queuePrefix === undefined ? sendWelcomeEmail.queue : `${queuePrefix}_${sendWelcomeEmail.queue}`
+  const { queuePrefix, concurrency, visibilitySeconds, maxRetries, graceSeconds, smtpUrl } = settings
+  const task: WelcomeEmailTask = smtpUrl === undefined ? rehearseWelcomeEmail : sendWelcomeEmail
+  const queue = queuePrefix === undefined ? task.queue : `${queuePrefix}_${task.queue}`
   const pool = await openDatabase(settings, terminal, closers)
   await requireRights(pool, queue)
   await prepareTables(pool)
-  const { mailer, catcher } = await openMail(settings, terminal, closers)
+  const { mailer, catcher } = await openMail(settings, terminal, log, closers, stop)
   const client = createClient(pool, {
     ...(queuePrefix !== undefined && { queuePrefix }),
     visibilitySeconds,
@@ -61,28 +69,28 @@ export async function createOutfit(
     logger: log,
   })
   closers.add(() => client.close())
-  await client.queues.create(sendWelcomeEmail.queue)
+  await client.queues.create(task.queue)
   const domain = /@([^>]+)/.exec(settings.mailFrom)?.[1] ?? 'localhost'
   const worker = createWorker({
     client,
-    tasks: { sendWelcomeEmail },
-    handlers: { sendWelcomeEmail: createSendWelcomeEmail(mailer, pool, domain) },
+    tasks: { task },
+    handlers: { task: createSendWelcomeEmail(mailer, pool, domain) },
     concurrency,
     graceSeconds,
   })
-  return { pool, client, worker, catcher, queue }
+  return { pool, client, worker, task, mailer, catcher, queue }
 }
 
 async function openDatabase(settings: Settings, terminal: Terminal, closers: Closers): Promise<pg.Pool> {
   const connection = settings.connection ?? (await openOwnServer(settings, terminal, closers))
-  const pool = createPool(connection, Math.min(settings.concurrency, MOST_HANDLER_CONNECTIONS) + 2)
-  closers.add(() => pool.end())
   const server = nameOf(connection)
+  const pool = createPool(connection, Math.min(settings.concurrency, MOST_HANDLER_CONNECTIONS) + 2)
   try {
     ;(await pool.connect()).release()
   } catch (error) {
     throw explainConnection(error, server)
   }
+  closers.add(() => pool.end())
   if (settings.connection) terminal.line(`PostgreSQL at ${textOfServer(server)}`)
   return pool
 }
@@ -97,12 +105,15 @@ async function openOwnServer(settings: Settings, terminal: Terminal, closers: Cl
 async function openMail(
   { smtpUrl, mailFrom, concurrency }: Settings,
   terminal: Terminal,
+  log: Log,
   closers: Closers,
+  stop: AbortSignal,
 ): Promise<{ readonly mailer: Mailer; readonly catcher: Catcher | undefined }> {
   const catcher = smtpUrl === undefined ? await startCatcher() : undefined
   if (catcher) closers.add(() => catcher.close())
   const url = smtpUrl ?? (catcher as Catcher).url
-  const mailer = createMailer({ url, from: mailFrom, maxConnections: concurrency })
+  const onAway = (reason: string): void => log.warn({}, `the mail server does not answer, mails wait: ${reason}`)
+  const mailer = createMailer({ url, from: mailFrom, maxConnections: concurrency, stop, onAway })
   closers.add(() => mailer.close())
   await mailer.verify()
   terminal.line(

@@ -1,7 +1,7 @@
 import type { Import } from '../database/imports.js'
 import { badRowsOf, deadLettersOf, leftoversOf, type Standing } from '../database/standing.js'
 import { BAD_ROWS_SHOWN, renderReport } from '../output/report.js'
-import type { Run } from './send-to-file.js'
+import type { Run } from './run.js'
 
 interface Since {
   readonly startedMs: number

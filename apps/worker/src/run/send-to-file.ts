@@ -1,25 +1,18 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { begin, type Import, lastFinished, markFinished, unfinished } from '../database/imports.js'
+import { type Import, markFinished } from '../database/imports.js'
 import { isOutage, throughOutages } from '../database/outage.js'
 import { isAccountedFor, missing, readStanding, type Standing } from '../database/standing.js'
 import { Failure } from '../failure.js'
 import { serverOf } from '../mail/mailer.js'
-import { count, counted } from '../output/format.js'
+import { count, counted, printable } from '../output/format.js'
 import { Progress, waitingFor } from '../output/progress.js'
 import type { Terminal } from '../output/terminal.js'
-import type { Settings } from '../settings.js'
 import type { UsersFile } from '../users/users-file.js'
+import { chooseImport } from './choose-import.js'
 import { importUsers } from './import-users.js'
 import type { Outfit } from './outfit.js'
 import { printReport } from './print-report.js'
-import type { Stop } from './stop.js'
-
-export interface Run {
-  readonly settings: Settings
-  readonly terminal: Terminal
-  readonly outfit: Outfit
-  readonly stop: Stop
-}
+import type { Run } from './run.js'
 
 const POLL_MS = 100
 
@@ -35,61 +28,43 @@ export async function sendToFile(file: UsersFile, run: Run): Promise<boolean> {
   const before = await readStanding(outfit.pool, into, outfit.queue)
   if (before.leased > 0) terminal.line(waitingFor(before))
   await outfit.worker.start()
-  const standing = await follow(into, file, before.delivered, run)
+  const standing = await follow(into, file, before, run)
   if (run.stop.signal.aborted) await outfit.worker.stop({ graceSeconds: settings.graceSeconds })
   const last = run.stop.signal.aborted ? await lastLook(into, outfit) : standing
   const over = last.read && last.queued === 0
-  if (over) await throughOutages(() => markFinished(outfit.pool, into), run.stop.signal)
+  const smtp = settings.smtpUrl === undefined ? undefined : serverOf(settings.smtpUrl)
+  if (over) await throughOutages(() => markFinished(outfit.pool, into, smtp), run.stop.signal)
   await printReport(into, last, { startedMs, deliveredBefore: before.delivered }, run)
   return conclude(last, file, terminal)
 }
 
-/** The unfinished import of this file, else a new one; none when its mails went out already. */
-async function chooseImport(file: UsersFile, { settings, terminal, outfit }: Run): Promise<Import | undefined> {
-  const { pool, queue } = outfit
-  const { smtpUrl } = settings
-  const open = await unfinished(pool, file, queue)
-  if (open) {
-    const { rows, delivered } = await readStanding(pool, open, queue)
-    terminal.line(
-      `Import ${open.id} of ${file.name} goes on: ${counted(rows, 'row')} recorded, ${counted(delivered, 'mail')} delivered before`,
-    )
-    return open
-  }
-  const finished = await lastFinished(pool, file, { queue, byMail: smtpUrl !== undefined })
-  const when = finished?.finishedAt.toISOString().replace('T', ' ').slice(0, 19)
-  if (finished && smtpUrl !== undefined && !settings.again) {
-    terminal.line(
-      `Nothing to do: the mails to ${file.name} went out by ${finished.smtp}, import ${finished.id}, finished ${when} UTC. --again sends them once more`,
-    )
-    return undefined
-  }
-  const smtp = smtpUrl === undefined ? undefined : serverOf(smtpUrl)
-  const begun = await begin(pool, file, { queue, smtp })
-  const earlier = finished ? `; import ${finished.id} of the same file was finished ${when} UTC` : ''
-  terminal.line(`Import ${begun.id} of ${file.name}${earlier}`)
-  return begun
-}
-
 /** Until nothing is left of it in the queue, or the stop. */
-async function follow(into: Import, file: UsersFile, deliveredBefore: number, run: Run): Promise<Standing> {
+async function follow(into: Import, file: UsersFile, before: Standing, run: Run): Promise<Standing> {
   const { outfit, settings, terminal, stop } = run
-  const { pool, client, worker, queue } = outfit
+  const { pool, worker, queue } = outfit
   const { signal } = stop
   const startedMs = performance.now()
   const progress = new Progress(terminal)
   let failure: { readonly error: unknown } | undefined
-  const importing = importUsers(into, { pool, client, file, batchSize: settings.batchSize, signal }).catch((error) => {
-    if (!(signal.aborted && isOutage(error))) failure = { error }
-  })
+  const importing = importUsers(into, { producer: outfit, file, batchSize: settings.batchSize, signal }).catch(
+    (error) => {
+      if (!(signal.aborted && isOutage(error))) failure = { error }
+    },
+  )
   try {
     for (let idlePolls = 0; ; ) {
       const askedMs = performance.now()
-      const standing = await throughOutages(() => readStanding(pool, into, queue), signal)
+      const standing = await throughOutages(() => readStanding(pool, into, queue, before.at), signal)
       const tookMs = performance.now() - askedMs
       idlePolls = worker.health().inFlight === 0 ? idlePolls + 1 : 0
       const waitsForOthers = standing.leased > 0 && idlePolls > 1
-      progress.show({ standing, deliveredBefore, elapsedMs: askedMs - startedMs, waitsForOthers })
+      progress.show({
+        standing,
+        deliveredBefore: before.delivered,
+        elapsedMs: askedMs - startedMs,
+        waitsForOthers,
+        outage: outfit.mailer.outage,
+      })
       if (failure) throw failure.error
       if (signal.aborted || (standing.read && standing.queued === 0)) return standing
       // Counting takes longer the more there is: a fifth of a connection's time is enough for it.
@@ -119,7 +94,8 @@ function away(error: unknown): Failure {
 
 function conclude(standing: Standing, file: UsersFile, terminal: Terminal): boolean {
   if (isAccountedFor(standing)) {
-    terminal.line(`Every row of ${file.name} is accounted for.`)
+    const letters = standing.dead === 0 ? '' : ` ${counted(standing.dead, 'dead letter')}: --redrive sends them again.`
+    terminal.line(`Every row of ${printable(file.name)} is accounted for.${letters}`)
     return true
   }
   const gone = missing(standing)

@@ -4,23 +4,20 @@ import { IMPORT_HEADER, LINE_HEADER } from '../database/imports.js'
 import { inTransaction, throughOutages } from '../database/outage.js'
 import type { Mailer } from '../mail/mailer.js'
 import { renderWelcomeMail } from '../mail/welcome-mail.js'
-import type { sendWelcomeEmail } from '../tasks.js'
+import type { WelcomeEmailTask } from '../tasks.js'
 
-type Message = Parameters<Extract<Handler<typeof sendWelcomeEmail>, (...args: never) => unknown>>[1]['message']
+type Message = Parameters<Extract<Handler<WelcomeEmailTask>, (...args: never) => unknown>>[1]['message']
 
 /**
  * Sends one mail. For a row of an import, the row's outcome and the acknowledgement commit together, so a row is
  * delivered exactly when its message is archived. Between the server's reply and that commit lies the one moment in
  * which a killed process leaves a mail that will be sent again.
  */
-export function createSendWelcomeEmail(
-  mailer: Mailer,
-  pool: pg.Pool,
-  domain: string,
-): Handler<typeof sendWelcomeEmail> {
+export function createSendWelcomeEmail(mailer: Mailer, pool: pg.Pool, domain: string): Handler<WelcomeEmailTask> {
   return async (user, { message, attempt, signal, completeWith }) => {
     const row = rowOf(message)
-    const response = await mailer.send(renderWelcomeMail(user, messageIdOf(message, domain)), signal)
+    const waits = message.readCount - attempt
+    const response = await mailer.send(renderWelcomeMail(user, messageIdOf(message, domain)), signal, waits)
     if (!row) return { response }
     // The mail is out: better to wait for a server that is away than to send it a second time.
     await throughOutages(

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { type AddressInfo, createServer } from 'node:net'
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import { afterEach } from 'vitest'
 
 const servers: (() => void)[] = []
@@ -16,6 +16,28 @@ export async function startRefusingPostgres(sqlState: string, message: string): 
     socket.on('error', () => {})
     socket.once('data', () => socket.end(reply))
   })
+  return await listen(server)
+}
+
+export interface SilentPostgres {
+  readonly port: number
+  readonly clients: ReadonlySet<Socket>
+}
+
+/** Takes connections and says nothing. */
+export async function startSilentPostgres(): Promise<SilentPostgres> {
+  const clients = new Set<Socket>()
+  const server = createServer((socket) => {
+    socket.on('error', () => {})
+    clients.add(socket)
+  })
+  servers.push(() => {
+    for (const client of clients) client.destroy()
+  })
+  return { ...(await listen(server)), clients }
+}
+
+async function listen(server: Server): Promise<{ readonly port: number }> {
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   servers.push(() => server.close())
