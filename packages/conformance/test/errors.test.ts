@@ -2,7 +2,7 @@ import { createWorker, defineTask, type Message, unchecked } from '@pgmq/core'
 import { createClient, isPgmqError, PermanentError, type PgmqClient } from '@pgmq/node-pg'
 import type pg from 'pg'
 import { afterAll, expect, it } from 'vitest'
-import { begin } from './support/connection.js'
+import { begin, connect } from './support/connection.js'
 import { describeSuite, type Harness } from './support/harness.js'
 import { rows } from './support/look.js'
 import { record } from './support/recorder.js'
@@ -258,6 +258,20 @@ describeSuite('what stands in the way is said with its remedy:', (h) => {
     expect((await rows(h, `q_${message.queue}`)).map(({ msg_id }) => msg_id)).toEqual(['2', '3'])
   })
 
+  it('a policy of row-level security: with the policy it works', async () => {
+    const { name, client } = await stranger()
+    const { queue } = await leased()
+    await h.sql(`alter table pgmq.q_${queue} enable row level security`)
+    await h.sql(`grant usage on schema pgmq to "${name}"`)
+    await h.sql(`grant select, insert on pgmq.q_${queue} to "${name}"`)
+    const error = await refusal(client.enqueue(queue, {}), 'PERMISSION_DENIED')
+    expect(error.message).toBe(
+      `role ${name} may not enqueue into "${queue}" (new row violates row-level security policy for table "q_${queue}"). Run: create policy ${name} on pgmq."q_${queue}" to ${name} using (true) with check (true);`,
+    )
+    await h.sql(error.details.grant)
+    await client.enqueue(queue, {})
+  })
+
   it('a role that may do too little in its transaction', async () => {
     const { client, pool } = await stranger()
     const { queue } = await leased()
@@ -344,6 +358,49 @@ describeSuite('what stands in the way is said with its remedy:', (h) => {
     expect((await refusal(call(client), 'CLIENT_CLOSED')).message).toContain(
       'this client is closed. Create another, or close it later',
     )
+  })
+
+  it.each<[string, (client: PgmqClient, message: Message) => Promise<unknown>]>([
+    ['enqueue', (client, { queue }) => client.enqueue(queue, {})],
+    ['dequeue', (client, { queue }) => client.dequeue(queue)],
+    ['archive', (client, message) => client.archive(message)],
+    ['delete', (client, message) => client.delete(message)],
+    ['setVisibility', (client, message) => client.setVisibility(message, 60)],
+    ['processWithRetry', (client, message) => client.processWithRetry(message, () => 'done')],
+    ['queues.metrics', (client, { queue }) => client.queues.metrics(queue)],
+    ['deadLetters.redrive', (client, { queue }) => client.deadLetters.redrive(queue, {})],
+  ])('nothing of a client that closes, twice even: %s is under way, and ends before', async (_what, call) => {
+    const message = await leased()
+    const pool = h.poolWith({ max: 1 })
+    const client = h.clientWith({}, pool)
+    const held = await pool.connect()
+    let ended = false
+    const calling = call(client, message).finally(() => {
+      ended = true
+    })
+    const closed = [client.close(), client.close()].map((closing) => closing.then(() => ended))
+    held.release()
+    expect(await Promise.all(closed)).toEqual([true, true])
+    await calling
+  })
+
+  it('nothing of a client that closes while it acknowledges: what was begun is done', async () => {
+    const queue = h.queue()
+    await h.client.enqueueMany(queue, [{ n: 1 }, { n: 2 }, { n: 3 }])
+    const client = createClient(h.url)
+    const archived = (await client.dequeueMany(queue, { limit: 3 })).map((message) => client.archive(message))
+    await client.close()
+    expect(await Promise.all(archived)).toEqual([true, true, true])
+  })
+
+  it('a client of one connection that was closed; the connection stays open', async () => {
+    const connection = await connect(h)
+    const client = createClient(connection)
+    await client.with(connection).close()
+    await client.queues.list()
+    await client.close()
+    await refusal(client.enqueue(h.queue(), {}), 'CLIENT_CLOSED')
+    expect((await connection.query('select 1 one')).rows).toEqual([{ one: 1 }])
   })
 
   it('nothing of a client that closes while it enqueues: what was begun is done', async () => {

@@ -128,6 +128,26 @@ describeSuite('a lease', (h) => {
     expect(await rejection(h.client.dequeue(queue, { signal: controller.signal }))).toBe(reason)
   })
 
+  it('is refused at once when the signal aborts, though no connection is free, and given back once it is had', async () => {
+    const queue = await filled(3)
+    const pool = h.poolWith({ max: 1 })
+    const client = h.clientWith({}, pool)
+    const held = await pool.connect()
+    const controller = new AbortController()
+    const reason = new Error('enough')
+    const leasing = rejection(client.dequeueMany(queue, { limit: 2, signal: controller.signal }))
+    controller.abort(reason)
+    expect(await leasing).toBe(reason)
+    held.release()
+    await client.close()
+    const messages = await h.client.dequeueMany(queue, { limit: 3 })
+    expect(messages.map(({ readCount, headers }) => [readCount, headers])).toEqual([
+      [2, { 'x-job-ended': 1 }],
+      [2, { 'x-job-ended': 1 }],
+      [1, {}],
+    ])
+  })
+
   it('is no longer waited for when the client closes', async () => {
     const queue = h.queue()
     await h.client.queues.create(queue)
@@ -223,6 +243,57 @@ describeSuite('a lease', (h) => {
     },
   )
 
+  it.each(['archiveMany', 'deleteMany'] as const)('%s ends none where one of any queue is malformed', async (verb) => {
+    const [one, two] = [await filled(1), await filled(1)]
+    for (const bad of [{ id: 'x' }, { id: '1', receipt: 'x' }, { id: '1', receipt: undefined }])
+      await refusal(
+        h.client[verb]([
+          { queue: one, id: '1' },
+          { queue: two, ...bad },
+        ]),
+        'CONFIGURATION_INVALID',
+      )
+    await refusal(
+      h.client[verb]([
+        { queue: one, id: '1' },
+        { queue: '', id: '1' },
+      ]),
+      'QUEUE_NAME_INVALID',
+    )
+    expect(await places(h, one)).toEqual({ queue: 1, archive: 0, dlq: 0 })
+  })
+
+  it.each(['archiveMany', 'deleteMany'] as const)(
+    '%s names a message once, however often it was given',
+    async (verb) => {
+      const { queue, message } = await leased()
+      expect(await h.client[verb]([message, message, { queue, id: message.id }, { queue, id: message.id }])).toEqual([
+        { queue, id: message.id },
+      ])
+    },
+  )
+
+  it('whose message the archive cannot take, since it has another of the same id, ends with a warning', async () => {
+    const lines: string[] = []
+    const nothing = (): void => undefined
+    const warn = (_fields: object, line: string): unknown => lines.push(line)
+    const client = h.clientWith({ logger: { debug: nothing, info: nothing, warn, error: nothing } })
+    const ends = [
+      (message: Message) => client.archive(message),
+      ({ queue, id }: Message) => client.archiveMany([{ queue, id }]),
+      (message: Message) => client.processWithRetry(message, () => 'done'),
+      (message: Message) =>
+        client.processWithRetry(message, (_body, { completeWith }) => h.transaction((tx) => completeWith(tx))),
+    ]
+    for (const end of ends) {
+      const { queue, message } = await leased()
+      await h.sql(`insert into pgmq.a_${queue} (msg_id, vt, message) values (1, now(), '{}')`)
+      await end(message)
+      expect(lines.pop()).toContain(`1 finished messages of '${queue}' are not in its archive`)
+    }
+    expect(lines).toEqual([])
+  })
+
   it('of thousands ends in one call', async () => {
     const queue = await filled(3_000)
     const messages = await h.client.dequeueMany(queue, { limit: 3_000 })
@@ -232,6 +303,8 @@ describeSuite('a lease', (h) => {
 
   it.each<[string, unknown]>([
     ['no text', { id: 1 }],
+    ['a bigint', { id: 1n }],
+    ['not in its shortest form', { id: '01' }],
     ['no number', { id: "1' or true" }],
     ['nothing', {}],
     ['above the largest', { id: '9223372036854775808' }],
@@ -261,7 +334,7 @@ describeSuite('a lease', (h) => {
     },
   )
 
-  it.each([null, 'user_tasks', 7])('is refused where %j is given for a message', async (message) => {
+  it.each([null, undefined, 'user_tasks', 7, 7n])('is refused where %s is given for a message', async (message) => {
     expect((await refusal(h.client.archive(message as never), 'CONFIGURATION_INVALID')).message).toContain(
       'names no message: pass { queue, id }',
     )

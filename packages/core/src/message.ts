@@ -34,7 +34,8 @@ export interface Fence {
   readonly stamp: string
 }
 
-const ID = /^[0-9]{1,19}$/
+/** As PostgreSQL writes it: what comes back is compared as text. */
+const ID = /^(0|[1-9][0-9]{0,18})$/
 const LARGEST_ID = 2n ** 63n - 1n
 const RECEIPT = /^([0-9]{1,10})-(-?[0-9]{1,18})$/
 const LARGEST_READ_COUNT = 2 ** 31 - 1
@@ -47,10 +48,9 @@ export function makeReceipt(readCount: string, stamp: string): string {
 export function fenceOf(lease: Lease): Fence {
   const match = typeof lease.receipt === 'string' ? RECEIPT.exec(lease.receipt) : null
   if (!match || Number(match[1]) > LARGEST_READ_COUNT) {
-    const given = JSON.stringify(lease.receipt) ?? 'undefined'
     throw configurationInvalid(
       'receipt',
-      `receipt ${given} of message ${lease.id} is none that this library made. Pass the message as it was leased, or leave "receipt" out to act as an operator`,
+      `receipt ${shown(lease.receipt)} of message ${lease.id} is none that this library made. Pass the message as it was leased, or leave "receipt" out to act as an operator`,
     )
   }
   return { id: checkedId(lease.id), readCount: match[1] as string, stamp: match[2] as string }
@@ -61,8 +61,13 @@ export function checkedId(id: string): string {
   if (typeof id === 'string' && ID.test(id) && BigInt(id) <= LARGEST_ID) return id
   throw configurationInvalid(
     'id',
-    `message id ${JSON.stringify(id)} is invalid: ids are texts of digits, as "enqueue" returns them`,
+    `message id ${shown(id)} is invalid: ids are texts of digits, as "enqueue" returns them`,
   )
+}
+
+/** What a caller gave, for an error's text. */
+export function shown(given: unknown): string {
+  return typeof given === 'bigint' ? `${given}n` : (JSON.stringify(given) ?? String(given))
 }
 
 /** A message as it lies in its queue or archive, looked at without a lease. */

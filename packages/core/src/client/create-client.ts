@@ -16,6 +16,7 @@ import { NotifyThrottle } from './notify-throttle.js'
 import type { DequeueOptions, EnqueueResult, PgmqClient } from './pgmq-client.js'
 import { type ProcessOptions, processWithRetry } from './process-with-retry.js'
 import { QueueAdmin } from './queue-admin.js'
+import { UnderWay } from './under-way.js'
 
 /** How a worker reaches what is behind a client, also one that another copy of this library made. */
 const CONTEXT = Symbol.for('@pgmq/client-context')
@@ -35,8 +36,25 @@ export function createClient<Connection = never>(
   const throttle = new NotifyThrottle((channel) =>
     pool.query(notify(channel), { verb: 'notify', grants: '' }).catch(() => undefined),
   )
-  const shared: Shared = { driver: driver, options: resolved, knowledge, throttle, closed: false }
-  return new Client(new ClientContext(shared, driver.executor))
+  const shared: Shared = {
+    driver,
+    options: resolved,
+    knowledge,
+    throttle,
+    underWay: new UnderWay(),
+    closing: null,
+  }
+  return new Client(new ClientContext(shared, driver.executor), () => close(shared))
+}
+
+/** The calls that are under way end first; a second close waits for the first. */
+async function close(shared: Shared): Promise<void> {
+  shared.closing ??= (async () => {
+    await shared.underWay.settled()
+    await shared.throttle.flush()
+    await shared.driver.close?.()
+  })()
+  await shared.closing
 }
 
 /** @throws CONFIGURATION_INVALID for anything that `createClient` did not make */
@@ -73,9 +91,11 @@ class Client<Connection> implements PgmqClient<Connection> {
   readonly #context: ClientContext
   readonly #enqueuer: Enqueuer
   readonly #leases: Leases
+  readonly #close: () => Promise<void>
 
-  constructor(context: ClientContext) {
+  constructor(context: ClientContext, close: () => Promise<void>) {
     this[CONTEXT] = this.#context = context
+    this.#close = close
     this.#enqueuer = new Enqueuer(context)
     this.#leases = new Leases(context)
     this.queues = new QueueAdmin(context)
@@ -92,7 +112,9 @@ class Client<Connection> implements PgmqClient<Connection> {
     return this.#enqueuer.stream(...args) as AsyncIterable<readonly EnqueueResult<never>[]>
   }
   with(connection: Connection | SqlExecutor): PgmqClient<Connection> {
-    return new Client(new ClientContext(this.#context.shared, executorOf(this.#context.shared, connection)))
+    const { shared } = this.#context
+    // What a transaction borrowed is not its own to close.
+    return new Client(new ClientContext(shared, executorOf(shared, connection)), () => Promise.resolve())
   }
 
   async dequeue(queue: string, options?: DequeueOptions): Promise<Message | null> {
@@ -118,19 +140,14 @@ class Client<Connection> implements PgmqClient<Connection> {
   }
   processWithRetry<R>(
     message: Message,
-    processor: (body: JsonValue, context: HandlerContext<Connection>) => R | Promise<R>,
+    processor: (body: JsonValue, context: HandlerContext<Connection, unknown>) => R | Promise<R>,
     options?: ProcessOptions,
   ): Promise<R | null> {
-    return processWithRetry(this, this.#context, message, processor, options)
+    return this.#context.run(() => processWithRetry(this, this.#context, message, processor, options))
   }
 
-  async close(): Promise<void> {
-    const { shared } = this.#context
-    if (shared.closed || !this.#context.pooled) return
-    shared.closed = true
-    await this.#enqueuer.settled()
-    await shared.throttle.flush()
-    await shared.driver.close?.()
+  close(): Promise<void> {
+    return this.#close()
   }
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close()

@@ -70,14 +70,17 @@ export interface RedriveOptions {
   /** Letters a second at the most; without it as fast as it goes. */
   readonly perSecond?: number
   /** What to enqueue instead of the original body. */
-  readonly edit?: (body: JsonValue, letter: DeadLetter) => JsonValue
+  readonly edit?: (body: JsonValue, letter: DeadLetter) => JsonValue | Promise<JsonValue>
   readonly signal?: AbortSignal
 }
 
 /** `queue` is the original queue, never its `_dlq`. */
 export interface DeadLetters {
   list(queue: string, options?: DeadLetterFilter & PageOptions): Promise<Page<DeadLetter>>
-  /** Puts them back with body and headers as they were, or as `edit` makes them. Each is moved in one statement. */
+  /**
+   * Puts them back with body and headers as they were, or as `edit` makes them. Each is moved in one statement. Letters that
+   * are written meanwhile stay.
+   */
   redrive(queue: string, filter: DeadLetterFilter, options?: RedriveOptions): Promise<{ readonly redriven: number }>
   purge(queue: string, filter: DeadLetterFilter): Promise<number>
 }
@@ -112,7 +115,8 @@ export interface PgmqClient<in Connection = never> extends AsyncDisposable {
   ): Promise<readonly EnqueueResult<Output>[]>
   /**
    * Any number of jobs, in bounded memory: nothing is sent until it is iterated, then one chunk at a time, each all or
-   * none. An error says how many jobs were committed before it.
+   * none; one that is too large for a statement is halved. Once a part is committed, an error says how many jobs that were,
+   * and is not retryable.
    *
    * @example for await (const chunk of client.enqueueStream(sendWelcomeEmail, rows)) count += chunk.length
    */
@@ -141,18 +145,25 @@ export interface PgmqClient<in Connection = never> extends AsyncDisposable {
   deleteMany(messages: readonly (Lease | MessageRef)[]): Promise<readonly MessageRef[]>
   /**
    * Runs `processor` once, with heartbeat and time-out, and settles: archive, retry with backoff, or dead letter. `null`
-   * when it failed. A retry "at once" is visible at once, not run again by this call.
+   * when it failed. A retry "at once" is visible at once, not run again by this call; after a time-out it is a lease's
+   * length away, since the processor may go on.
+   *
+   * The heartbeat takes a connection of the pool for a moment, so one must be free: a processor that holds the only one
+   * loses its lease. On a transaction's connection there is no heartbeat.
    *
    * @throws LEASE_LOST when another has the message
    */
   processWithRetry<R>(
     message: Message,
-    processor: (body: JsonValue, context: HandlerContext<Connection>) => R | Promise<R>,
+    processor: (body: JsonValue, context: HandlerContext<Connection, unknown>) => R | Promise<R>,
     options?: { readonly retry?: RetryPolicy; readonly timeoutSeconds?: number },
   ): Promise<R | null>
 
   readonly queues: Queues
   readonly deadLetters: DeadLetters
-  /** Ends what this client opened itself; a pool that you passed stays yours. */
+  /**
+   * Waits for the calls that are under way, then ends what this client opened itself; a pool that you passed stays yours.
+   * Of `client.with(…)` it closes nothing.
+   */
   close(): Promise<void>
 }

@@ -26,36 +26,31 @@ export class QueueAdmin implements Queues {
     this.#context = context
   }
 
-  async create(name: string, options: { readonly unlogged?: boolean } = {}): Promise<void> {
-    await makeQueue(this.#context, this.#context.queue(name), options)
+  create(name: string, options: { readonly unlogged?: boolean } = {}): Promise<void> {
+    return this.#context.run(() => makeQueue(this.#context, this.#context.queue(name), options))
   }
 
-  async drop(name: string): Promise<boolean> {
-    const queue = this.#context.existing(name)
-    const { session } = this.#context
-    const doing: Doing = { verb: `drop queue "${name}"`, grants: 'grant <owner of pgmq."q_{q}">' }
-    if (!(await session.inspect(queue, doing)).queue) return false
-    const dropped = await session.run(queue, doing, () => dropQueue(queue.physical))
-    this.#context.shared.knowledge.shapes.delete(queue.physical)
-    return dropped
+  drop(name: string): Promise<boolean> {
+    return this.#context.run(async () => {
+      const { session, shared } = this.#context
+      const queue = this.#context.existing(name)
+      const doing: Doing = { verb: `drop queue "${name}"`, grants: 'grant <owner of pgmq."q_{q}">' }
+      if (!(await session.inspect(queue, doing)).queue) return false
+      const dropped = await session.run(queue, doing, () => dropQueue(queue.physical))
+      shared.knowledge.shapes.delete(queue.physical)
+      return dropped
+    })
   }
 
-  async purge(name: string): Promise<number> {
-    const queue = this.#context.existing(name)
-    return await this.#context.session.run(
-      queue,
-      { verb: `purge queue "${name}"`, grants: 'grant truncate, select on pgmq."q_{q}"' },
-      () => purgeQueue(queue.physical),
-    )
+  purge(name: string): Promise<number> {
+    const doing: Doing = { verb: `purge queue "${name}"`, grants: 'grant truncate, select on pgmq."q_{q}"' }
+    return this.#context.runOn(name, doing, ({ physical }) => purgeQueue(physical))
   }
 
   async list(): Promise<readonly QueueInfo[]> {
-    this.#context.assertOpen()
+    const doing: Doing = { verb: 'list queues', grants: 'grant select on pgmq.meta' }
+    const all = await this.#context.run(() => this.#context.session.runPlain(listQueues(), doing))
     const { queuePrefix } = this.#context.shared.options
-    const all = await this.#context.session.runPlain(listQueues(), {
-      verb: 'list queues',
-      grants: 'grant select on pgmq.meta',
-    })
     if (!queuePrefix) return all
     const own = `${queuePrefix}_`
     return all
@@ -63,30 +58,27 @@ export class QueueAdmin implements Queues {
       .map((queue) => ({ ...queue, name: queue.name.slice(own.length) }))
   }
 
-  async metrics(name: string): Promise<QueueMetrics> {
-    const queue = this.#context.existing(name)
+  metrics(name: string): Promise<QueueMetrics> {
     const doing: Doing = {
       verb: `measure queue "${name}"`,
       grants: 'grant select on pgmq."q_{q}", pgmq."q_{q}_msg_id_seq"',
     }
-    return await this.#context.session.run(queue, doing, () => queueMetrics(queue))
+    return this.#context.runOn(name, doing, queueMetrics)
   }
 
   async peek(name: string, options: PageOptions = {}): Promise<Page<StoredMessage>> {
-    const queue = this.#context.existing(name)
     const { after, limit } = pageOf(options)
     const doing: Doing = { verb: `look into "${name}"`, grants: 'grant select on pgmq."q_{q}"' }
-    return page(await this.#context.session.run(queue, doing, (shape) => peek(shape, after, limit)), limit)
+    return page(await this.#context.runOn(name, doing, (shape) => peek(shape, after, limit)), limit)
   }
 
   async archived(name: string, options: PageOptions & { readonly task?: string } = {}): Promise<Page<ArchivedMessage>> {
-    const queue = this.#context.existing(name)
     const { after, limit } = pageOf(options)
     const doing: Doing = { verb: `look into the archive of "${name}"`, grants: 'grant select on pgmq."a_{q}"' }
-    return page(
-      await this.#context.session.run(queue, doing, (shape) => peekArchive(shape, after, limit, options.task ?? null)),
-      limit,
+    const items = await this.#context.runOn(name, doing, (shape) =>
+      peekArchive(shape, after, limit, options.task ?? null),
     )
+    return page(items, limit)
   }
 }
 

@@ -3,7 +3,7 @@ export class UnderWay {
   #count = 0
   #idle: (() => void)[] = []
 
-  async run<T>(work: () => Promise<T>): Promise<T> {
+  async run<T>(work: () => T | Promise<T>): Promise<T> {
     this.#count++
     try {
       return await work()

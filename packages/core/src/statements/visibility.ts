@@ -13,9 +13,9 @@ from f where ${mine} returning q.msg_id::text id`,
   }
 }
 
-/** Ends a lease, on record, by its holder. */
-export function endLease(shape: QueueShape, lease: Fence): Statement<boolean> {
-  const { cte, mine, params } = fence(shape, [lease])
+/** Ends leases, on record, by their holder. False: none was ours any more. */
+export function endLeases(shape: QueueShape, leases: readonly Fence[]): Statement<boolean> {
+  const { cte, mine, params } = fence(shape, leases)
   return {
     text: `${cte} update ${queueTable(shape)} q set vt = least(q.enqueued_at, ${now})${ended(shape)}
 from f where ${mine} returning q.msg_id::text id`,
