@@ -193,6 +193,67 @@ describeSuite('dead letters', (h) => {
     expect(error.details.field).toBe(field === 'ids' || field === 'after' ? 'id' : field)
   })
 
+  it('come back once, though they die again meanwhile', async () => {
+    const queue = await letters(150)
+    const edit = async (body: JsonValue): Promise<JsonValue> => {
+      await h.sql(`insert into pgmq.q_${queue}_dlq (vt, message) values (now(), '{"message": {"again": true}}')`)
+      return body
+    }
+    expect(await h.client.deadLetters.redrive(queue, {}, { edit })).toEqual({ redriven: 150 })
+    expect(await places(h, queue)).toEqual({ queue: 150, archive: 0, dlq: 150 })
+  })
+
+  it.each<[string, string[]]>([
+    ['2026-01-01T00:00:00.500000+00:00', ['failedBefore']],
+    ['2026-01-01T00:00:00Z', ['failedBefore']],
+    ['2026-01-01T00:00:01Z', []],
+    ['2026-01-01T00:00:01.000+00:00', []],
+    ['2026-01-01T00:00:01.0000001Z', ['failedAfter']],
+    ['2026-01-01T02:00:00+02:00', []],
+    ['2026-01-01 00:00:00', []],
+    ['9', []],
+    ['', []],
+  ])('that failed at %j, as another writer puts it, are found by time only where that is plain', async (at, found) => {
+    const queue = await letters(0)
+    await h.sql(
+      `insert into pgmq.q_${queue}_dlq (vt, message) values (now(), jsonb_build_object('failed_at', $1::text))`,
+      [at],
+    )
+    const second = new Date('2026-01-01T00:00:01Z')
+    const matching: string[] = []
+    for (const filter of [{ failedBefore: second }, { failedAfter: second }])
+      if ((await ids(queue, filter)).length > 0) matching.push(...Object.keys(filter))
+    expect(matching).toEqual(found)
+  })
+
+  it.each<[string, number]>([
+    ['{"retry_count": "many", "failed_at": "yesterday"}', 0],
+    ['{"retry_count": -1, "failed_at": 1767225600}', 0],
+    ['{"retry_count": {}, "failed_at": "2026-13-45T00:00:00Z"}', 0],
+    ['{"retry_count": "2"}', 2],
+    ['[1]', 0],
+  ])('such as %s are listed by what they lack: no retries, and the time of the letter', async (letter, retryCount) => {
+    const queue = await letters(0)
+    await h.sql('select pgmq.send($1, $2::jsonb)', [`${queue}_dlq`, letter])
+    const [row] = await h.sql<{ enqueued_at: Date }>(`select enqueued_at from pgmq.q_${queue}_dlq`)
+    const [listed] = (await h.client.deadLetters.list(queue)).items
+    expect(listed?.retryCount).toBe(retryCount)
+    expect(Math.floor(listed?.failedAt.getTime() ?? 0)).toBe(row?.enqueued_at.getTime())
+  })
+
+  it.each(['ids', 'task', 'errorContains', 'reason', 'failedAfter', 'failedBefore', 'filter'])(
+    'are neither purged nor redriven by an undefined %s, which would mean all of them',
+    async (field) => {
+      const queue = await letters(1)
+      const filter = (field === 'filter' ? undefined : { [field]: undefined }) as DeadLetterFilter
+      for (const verb of ['purge', 'redrive'] as const) {
+        const error = await refusal(h.client.deadLetters[verb](queue, filter), 'CONFIGURATION_INVALID')
+        expect(error.details).toEqual({ field })
+      }
+      expect((await places(h, queue)).dlq).toBe(1)
+    },
+  )
+
   it('come back in their order, however many', async () => {
     const queue = await letters(250)
     expect(await h.client.deadLetters.redrive(queue, {})).toEqual({ redriven: 250 })
