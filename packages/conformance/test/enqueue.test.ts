@@ -1,4 +1,13 @@
-import { defineTask, type EnqueueMiddleware, type EnqueueOptions, type JsonObject, unchecked } from '@pgmq/core'
+import {
+  defineTask,
+  type EnqueueMiddleware,
+  type EnqueueOptions,
+  type JsonObject,
+  type PgmqClient,
+  type StandardSchema,
+  unchecked,
+} from '@pgmq/core'
+import { createClient, PermanentError } from '@pgmq/node-pg'
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { z } from 'zod'
@@ -67,6 +76,33 @@ describeSuite('enqueue', (h) => {
     const ids = new Map((await rows(h, `q_${queue}`)).map((row) => [row.message.n, row.msg_id]))
     expect(results.map(({ id }) => id)).toEqual(numbers(500).map(({ n }) => ids.get(n)))
     expect(await statements(queue)).toBeLessThan(10)
+  })
+
+  it('gives no call the id of another where a trigger skips rows', async () => {
+    const queue = await created()
+    await h.sql(`create function skip_${queue}() returns trigger language plpgsql as
+      $$ begin if new.message->>'n' = '2' then return null; end if; return new; end $$`)
+    await h.sql(`create trigger skip before insert on pgmq.q_${queue} for each row execute function skip_${queue}()`)
+    const results = await Promise.allSettled([1, 2, 3].map((n) => h.client.enqueue(queue, { n })))
+    const stored = new Map((await rows(h, `q_${queue}`)).map((row) => [row.msg_id, row.message.n]))
+    for (const [i, result] of results.entries())
+      if (result.status === 'fulfilled') expect(stored.get(result.value.id)).toBe(i + 1)
+    const error = await refusal(h.client.enqueueMany(queue, numbers(3)), 'OUTCOME_UNKNOWN')
+    expect(error.message).toBe(
+      `cannot tell which jobs were enqueued into "${queue}": of 3, PostgreSQL stored 2. A trigger on its table may skip rows`,
+    )
+  })
+
+  it('stores a body as it was at the call', async () => {
+    const task = defineTask({ name: 'ping', queue: await created(), input: unchecked<{ at: { n: number } }>() })
+    const input = { at: { n: 0 } }
+    const calls: Promise<unknown>[] = []
+    for (input.at.n = 1; input.at.n <= 3; input.at.n++)
+      calls.push(h.client.enqueue(task, input), h.client.enqueue(task.queue, input))
+    await Promise.all(calls)
+    expect((await rows(h, `q_${task.queue}`)).map(({ message }) => message.at)).toEqual(
+      [1, 1, 2, 2, 3, 3].map((n) => ({ n })),
+    )
   })
 
   it('shares no statement of more than 1 MiB', async () => {
@@ -202,6 +238,57 @@ describeSuite('enqueue', (h) => {
     expect(await exists(queue)).toBe(false)
   })
 
+  it.each<[string, object]>([
+    ['a date', new Date()],
+    ['an object that becomes a number', { task: 'ping', toJSON: () => 5 }],
+    ['an object that becomes an array', { toJSON: () => [{}] }],
+  ])('refuses %s as a body, which is no object as JSON', async (_what, body) => {
+    const queue = h.queue()
+    const error = await refusal(h.client.enqueue(queue, body as JsonObject), 'BODY_NOT_SERIALIZABLE')
+    expect(error.message).toBe('body is no object once it is JSON: pass one whose toJSON, if any, gives an object')
+    expect(await exists(queue)).toBe(false)
+  })
+
+  it('refuses headers that the tables cannot hold alone, though others share their statement', async () => {
+    const queue = await created()
+    for (const table of [`q_${queue}`, `a_${queue}`]) await h.sql(`alter table pgmq.${table} drop column headers`)
+    const client = h.clientWith({})
+    const all = [{}, { headers: { a: 1 } }, {}].map((options, n) => client.enqueue(queue, { n }, options))
+    const results = await Promise.allSettled(all)
+    expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled'])
+    expect(results[1]).toMatchObject({ reason: { code: 'FEATURE_UNSUPPORTED' } })
+  })
+
+  it.each(['a pool', 'a transaction'])('sees on %s that an update of pgmq brought headers meanwhile', async (where) => {
+    const queue = await created()
+    const tables = [`q_${queue}`, `a_${queue}`]
+    for (const table of tables) await h.sql(`alter table pgmq.${table} drop column headers`)
+    const client = h.clientWith({})
+    await client.enqueue(queue, { n: 1 })
+    for (const table of tables) await h.sql(`alter table pgmq.${table} add column headers jsonb`)
+    const options = { headers: { tenant: 'acme' } }
+    await (where === 'a pool'
+      ? client.enqueue(queue, { n: 2 }, options)
+      : h.transaction((tx) => client.with(tx).enqueue(queue, { n: 2 }, options)))
+    expect((await rows(h, `q_${queue}`))[1]?.headers).toEqual({ tenant: 'acme' })
+  })
+
+  it('does its work though the logger throws', async () => {
+    const throws = (): never => {
+      throw new Error('the disk is full')
+    }
+    const client = h.clientWith({ logger: { debug: throws, info: throws, warn: throws, error: throws } })
+    const queue = h.queue()
+    await client.enqueue(queue, { n: 1 })
+    const message = await client.dequeue(queue)
+    const failed = client.processWithRetry(message as NonNullable<typeof message>, (_body, { log }) => {
+      log.info({}, 'begun')
+      throw new PermanentError('no')
+    })
+    expect(await failed).toBeNull()
+    expect((await client.deadLetters.list(queue)).items).toMatchObject([{ error: 'no' }])
+  })
+
   it('refuses a body that cannot be stored alone, though others share its turn', async () => {
     const queue = await created()
     const bodies: JsonObject[] = [{ n: 1 }, { n: 'a\u0000' }, { n: 3 }]
@@ -221,6 +308,15 @@ describeSuite('enqueue', (h) => {
     expect(error.message).toBe('input 2 of task "halve" is invalid: n: must be even')
     expect(error.details).toMatchObject({ task: 'halve', index: 2, issues: [{ path: ['n'] }] })
     expect(await exists(task.queue)).toBe(false)
+  })
+
+  it('refuses an input whose schema answers by a promise of another make', async () => {
+    const answer = { issues: [{ message: 'no' }] }
+    // biome-ignore lint/suspicious/noThenProperty: that is what such a promise is
+    const later = { then: (resolve: (result: typeof answer) => void) => resolve(answer) } as Promise<typeof answer>
+    const input: StandardSchema<object> = { '~standard': { version: 1, vendor: 'own', validate: () => later } }
+    const task = defineTask({ name: 'ping', queue: h.queue(), input })
+    expect((await refusal(h.client.enqueue(task, {}), 'INPUT_INVALID')).message).toContain('is invalid: no')
   })
 
   it('keeps the field "task" for itself', async () => {
@@ -245,14 +341,15 @@ describeSuite('enqueue', (h) => {
   })
 
   it.each([
-    ['ahead', new Date('2199-12-31T23:59:59.999Z')],
-    ['past', new Date('1969-07-20T20:17:40.123Z')],
-    ['millennia ahead', new Date(8.64e15)],
-  ])('makes a job visible at a runAt that is %s', async (_when, runAt) => {
+    ['ahead', '2199-12-31T23:59:59.999Z', '7258118399999'],
+    ['past', '1979-07-20T20:17:40.123Z', '301349860123'],
+    ['before 1970', '1969-07-20T20:17:40.123Z', '0'],
+    ['millennia ahead', '+275760-09-13T00:00:00.000Z', '8640000000000000'],
+  ])('makes a job visible at a runAt that is %s', async (_when, runAt, dueMs) => {
     const queue = h.queue()
-    await h.client.enqueue(queue, { n: 1 }, { runAt })
+    await h.client.enqueue(queue, { n: 1 }, { runAt: new Date(runAt) })
     const [row] = await h.sql<{ ms: string }>(`select (extract(epoch from vt) * 1000)::int8 ms from pgmq.q_${queue}`)
-    expect(row?.ms).toBe(String(runAt.getTime()))
+    expect(row?.ms).toBe(dueMs)
   })
 
   it.each<[string, unknown, string]>([
@@ -398,9 +495,88 @@ describeSuite('enqueue', (h) => {
       })(),
       'INPUT_INVALID',
     )
-    expect(error.message).toMatch(/ \(4 jobs were committed before\)$/)
+    expect(error.message).toMatch(
+      /^4 jobs of the stream were committed before one chunk failed: input 5 of task "ping" is invalid/,
+    )
+    expect(error.details.index).toBe(5)
     expect(chunks).toHaveLength(2)
     expect((await places(h, task.queue)).queue).toBe(4)
+  })
+
+  /** Iterates a stream to its end. */
+  async function exhaust(stream: ReturnType<PgmqClient['enqueueStream']>): Promise<number[]> {
+    const sizes: number[] = []
+    for await (const chunk of stream) sizes.push(chunk.length)
+    return sizes
+  }
+
+  it('calls no stream retryable of which a part is committed', async () => {
+    const queue = await created()
+    const middleware: EnqueueMiddleware = (jobs, next) =>
+      jobs[0]?.body.n === 2 ? Promise.reject(connectionLost) : next(jobs)
+    const connectionLost = await refusal(
+      createClient('postgres://127.0.0.1:1/app').enqueue(queue, {}),
+      'CONNECTION_LOST',
+    )
+    const client = h.clientWith({ middleware: [middleware] })
+    const partly = await refusal(exhaust(client.enqueueStream(queue, numbers(4), { chunkSize: 2 })), 'CONNECTION_LOST')
+    expect(partly).toMatchObject({ retryable: false, cause: connectionLost })
+    expect(partly.message).toBe(
+      `2 jobs of the stream were committed before one chunk failed: ${connectionLost.message}`,
+    )
+    const at = numbers(4).slice(2)
+    expect(await rejection(exhaust(client.enqueueStream(queue, at, { chunkSize: 2 })))).toBe(connectionLost)
+  })
+
+  it('halves a chunk that is too large for one statement, and keeps the order', async () => {
+    const queue = await created()
+    const text = 'é'.repeat(8 * 1024 * 1024)
+    const inputs = numbers(6).map(({ n }) => ({ n, text }))
+    expect(await exhaust(h.client.enqueueStream(queue, inputs))).toEqual([3, 3])
+    const [order] = await h.sql<{ n: string }>(
+      `select string_agg(message->>'n', '' order by msg_id) n from pgmq.q_${queue}`,
+    )
+    expect(order?.n).toBe('012345')
+    await h.sql(`truncate pgmq.q_${queue}`)
+  }, 60_000)
+
+  it('refuses a job that is too large alone, in a stream as well', async () => {
+    const body = { text: 'x'.repeat(68_000_000) }
+    for (const call of [h.client.enqueue(h.queue(), body), exhaust(h.client.enqueueStream(h.queue(), [body]))])
+      expect((await refusal(call, 'BATCH_TOO_LARGE')).message).toBe(
+        'a job of 68000017 bytes is too large: 67108864 bytes at most. Nothing was written; keep large data elsewhere, and send where it is',
+      )
+  })
+
+  it('refuses chunks of more than 50,000 before it reads the source', async () => {
+    const source = (function* (): Generator<JsonObject> {
+      yield expect.fail('read')
+    })()
+    const error = await refusal(
+      exhaust(h.client.enqueueStream(h.queue(), source, { chunkSize: 50_001 })),
+      'CONFIGURATION_INVALID',
+    )
+    expect(error.details.field).toBe('chunkSize')
+  })
+
+  it('stops a stream when its signal aborts, though its source hangs', async () => {
+    const controller = new AbortController()
+    const reason = new Error('enough')
+    let returned = false
+    const hangs = (): Promise<never> => new Promise(() => undefined)
+    const source: AsyncIterable<JsonObject> = {
+      [Symbol.asyncIterator]: () => ({
+        next: hangs,
+        return() {
+          returned = true
+          return hangs()
+        },
+      }),
+    }
+    const stopped = rejection(exhaust(h.client.enqueueStream(h.queue(), source, { signal: controller.signal })))
+    controller.abort(reason)
+    expect(await stopped).toBe(reason)
+    expect(returned).toBe(true)
   })
 
   it('stops a stream when its signal aborts, and closes its source', async () => {
@@ -574,7 +750,15 @@ describeSuite('enqueue', (h) => {
     const client = h.clientWith({
       middleware: [(jobs, next) => next(jobs.map((job, i) => (i === 0 ? job : { ...job, queue: elsewhere })))],
     })
-    expect(String(await rejection(client.enqueueMany(queue, numbers(2))))).toContain('so to one queue')
+    const error = await refusal(client.enqueueMany(queue, numbers(2)), 'CONFIGURATION_INVALID')
+    expect(error.message).toContain('so to one queue')
     expect(await exists(queue)).toBe(false)
+  })
+
+  it('refuses middleware that passes on no jobs', async () => {
+    const client = h.clientWith({ middleware: [(_jobs, next) => next([])] })
+    const error = await refusal(client.enqueue(h.queue(), { n: 1 }), 'CONFIGURATION_INVALID')
+    expect(error.message).toContain('middleware passed on no jobs')
+    expect(error.details).toEqual({ field: 'middleware' })
   })
 })

@@ -9,7 +9,7 @@ export interface PgmqErrorDetails {
   FEATURE_UNSUPPORTED: { readonly feature: string; readonly since: string }
   QUEUE_NOT_FOUND: { readonly queue: string }
   QUEUE_NAME_INVALID: { readonly queue: string }
-  /** The input does not fit the task's schema; `index` is its place in an `enqueueMany`. */
+  /** The input does not fit the task's schema; `index` is its place in an `enqueueMany`, or in a stream. */
   INPUT_INVALID: { readonly task: string; readonly index: number; readonly issues: readonly SchemaIssue[] }
   /** What a handler returned does not fit the task's output schema. */
   OUTPUT_INVALID: { readonly task: string; readonly issues: readonly SchemaIssue[] }
@@ -39,10 +39,16 @@ export class PgmqErrorOf<Code extends PgmqErrorCode> extends Error {
   readonly retryable: boolean
   readonly details: PgmqErrorDetails[Code]
 
-  constructor(code: Code, message: string, details: PgmqErrorDetails[Code], cause?: unknown) {
+  constructor(
+    code: Code,
+    message: string,
+    details: PgmqErrorDetails[Code],
+    cause?: unknown,
+    retryable: boolean = RETRYABLE.has(code),
+  ) {
     super(message, cause === undefined ? undefined : { cause })
     this.code = code
-    this.retryable = RETRYABLE.has(code)
+    this.retryable = retryable
     this.details = details
   }
 

@@ -38,3 +38,8 @@ export function issuesText(issues: readonly SchemaIssue[]): string {
     })
     .join('; ')
 }
+
+/** Whether a schema answers later: by a promise, of whichever make. */
+export function isLater<T>(answer: T | PromiseLike<T>): answer is PromiseLike<T> {
+  return typeof (answer as Partial<PromiseLike<T>> | undefined)?.then === 'function'
+}

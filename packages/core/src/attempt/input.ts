@@ -3,7 +3,7 @@ import { HEADER } from '../headers.js'
 import { isJsonObject, type JsonObject } from '../json.js'
 import type { Message } from '../message.js'
 import type { Outcome } from '../retry/outcome.js'
-import { issuesText, type SchemaResult } from '../schema.js'
+import { isLater, issuesText, type SchemaResult } from '../schema.js'
 import type { Task } from '../task.js'
 
 export type ParsedInput = { readonly input: unknown } | { readonly outcome: Outcome }
@@ -34,8 +34,8 @@ export function parseInput(task: Task, message: Message): ParsedInput | Promise<
   try {
     for (let from = version; from < task.version; from++) body = task.upgrades?.[from]?.(body) ?? body
     const result = task.input['~standard'].validate(body)
-    if (result instanceof Promise)
-      return result.then(
+    if (isLater(result))
+      return Promise.resolve(result).then(
         (settled) => fromSchema(message, settled),
         (error: unknown) => thrown(error),
       )

@@ -3,7 +3,7 @@ import { HEADER, OWN_HEADERS } from '../headers.js'
 import { encodeJson, isJsonObject, type JsonObject } from '../json.js'
 import { toMicroseconds } from '../message.js'
 import { seconds } from '../options.js'
-import { issuesText, type SchemaIssue, type SchemaResult } from '../schema.js'
+import { isLater, issuesText, type SchemaIssue, type SchemaResult } from '../schema.js'
 import type { EncodedJob } from '../statements/enqueue.js'
 import type { Task, TaskFor } from '../task.js'
 import type { EnqueueRequest } from './middleware.js'
@@ -34,7 +34,8 @@ export function toRequest(
       issues: [{ message: 'the field is reserved for the name of the task', path: ['task'] }],
     })
   const result = task.input?.['~standard'].validate(input)
-  if (result instanceof Promise) return result.then((settled) => checked(request, task.name, index, settled))
+  if (result && isLater(result))
+    return Promise.resolve(result).then((settled) => checked(request, task.name, index, settled))
   return result ? checked(request, task.name, index, result) : request
 }
 
@@ -68,11 +69,18 @@ function inputInvalid(task: string, index: number, { issues }: { readonly issues
 export function encodeJob({ body, options, version }: EnqueueRequest): EncodedJob {
   const headers = headersOf(options.headers, version)
   const parts = headers === null ? [] : [`"h":${encodeJson(headers, 'headers')}`]
-  parts.push(`"b":${encodeJson(body, 'body')}`)
+  parts.push(`"b":${encodeBody(body)}`)
   const { delaySeconds, runAt } = options
   if (runAt !== undefined) parts.push(`"t":${dueText(runAt, delaySeconds)}`)
   else if (delaySeconds !== undefined) parts.push(`"s":${seconds('delaySeconds', delaySeconds)}`)
   return `{${parts.join()}}`
+}
+
+function encodeBody(body: JsonObject): string {
+  const text = encodeJson(body, 'body')
+  if (text.startsWith('{')) return text
+  const message = 'body is no object once it is JSON: pass one whose toJSON, if any, gives an object'
+  throw pgmqError('BODY_NOT_SERIALIZABLE', message, { path: 'body' })
 }
 
 function headersOf(given: JsonObject | undefined, version: number): JsonObject | null {

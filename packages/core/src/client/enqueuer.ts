@@ -1,6 +1,6 @@
-import { isPgmqError, type PgmqError, PgmqErrorOf, pgmqError } from '../errors.js'
+import { configurationInvalid, type PgmqError, pgmqError } from '../errors.js'
 import { utf8Length } from '../json.js'
-import { DEFAULTS, wholeNumber } from '../options.js'
+import { DEFAULTS } from '../options.js'
 import { type QueueName, queueName } from '../queue-name.js'
 import type { EncodedJob } from '../statements/enqueue.js'
 import type { TaskFor } from '../task.js'
@@ -10,6 +10,7 @@ import { insert } from './insert.js'
 import { chain, type EnqueueRequest } from './middleware.js'
 import type { EnqueueOptions, EnqueueResult } from './pgmq-client.js'
 import { SharedInsert } from './shared-insert.js'
+import { type ChunkOptions, inChunks } from './stream.js'
 
 type Target = TaskFor<object> | string
 type OptionsOf = EnqueueOptions | ((input: never, index: number) => EnqueueOptions)
@@ -18,8 +19,6 @@ type OptionsOf = EnqueueOptions | ((input: never, index: number) => EnqueueOptio
 export class Enqueuer {
   readonly #context: ClientContext
   readonly #shared = new Map<string, SharedInsert>()
-  #calls = 0
-  #idle: (() => void)[] = []
   readonly #send: (jobs: readonly EnqueueRequest[]) => Promise<readonly EnqueueResult[]>
 
   constructor(context: ClientContext) {
@@ -28,77 +27,52 @@ export class Enqueuer {
   }
 
   async one(target: Target, input: object, options: EnqueueOptions = {}): Promise<EnqueueResult> {
-    this.#context.assertOpen()
-    this.#calls++
-    try {
-      const request = await toRequest(target, input, options, 0)
-      return (await this.#send([request]))[0] as EnqueueResult
-    } finally {
-      this.#ended()
-    }
+    return (await this.many(target, [input], options))[0] as EnqueueResult
   }
 
-  async many(target: Target, inputs: readonly object[], options: OptionsOf = {}): Promise<readonly EnqueueResult[]> {
-    this.#context.assertOpen()
-    if (inputs.length > DEFAULTS.enqueueManyJobs)
-      throw tooLarge(`${inputs.length} jobs`, DEFAULTS.enqueueManyJobs, 'jobs')
-    this.#calls++
-    try {
+  /** `first` is the place of the first input in a stream. Up to the text of the jobs it is done in the same turn. */
+  many(
+    target: Target,
+    inputs: readonly object[],
+    options: OptionsOf = {},
+    first = 0,
+  ): Promise<readonly EnqueueResult[]> {
+    return this.#context.run(async () => {
+      if (inputs.length > DEFAULTS.enqueueManyJobs)
+        throw tooLarge(`${inputs.length} jobs are too many for one statement`, DEFAULTS.enqueueManyJobs, 'jobs', CHUNKS)
       const requests: EnqueueRequest[] = []
       for (const [index, input] of inputs.entries()) {
         const own = typeof options === 'function' ? options(input as never, index) : options
-        const request = toRequest(target, input, own, index)
+        const request = toRequest(target, input, own, first + index)
+        // To await what is there already would let the caller change the input before it is text.
         requests.push(request instanceof Promise ? await request : request)
       }
       return requests.length === 0 ? [] : await this.#send(requests)
-    } finally {
-      this.#ended()
-    }
+    })
   }
 
-  async *stream(
+  stream(
     target: Target,
     inputs: AsyncIterable<object> | Iterable<object>,
-    options: EnqueueOptions & { readonly chunkSize?: number; readonly signal?: AbortSignal } = {},
+    { chunkSize = DEFAULTS.streamChunkSize, signal, ...own }: EnqueueOptions & Partial<ChunkOptions> = {},
   ): AsyncGenerator<readonly EnqueueResult[]> {
-    const { chunkSize = DEFAULTS.streamChunkSize, signal, ...own } = options
-    wholeNumber('chunkSize', chunkSize, 1)
-    let committed = 0
-    let chunk: object[] = []
-    const flush = async (): Promise<readonly EnqueueResult[]> => {
-      signal?.throwIfAborted()
-      const results = await this.many(target, chunk, own).catch((error: unknown) => {
-        throw isPgmqError(error) ? afterCommitted(error, committed) : error
-      })
-      committed += results.length
-      chunk = []
-      return results
-    }
-    for await (const input of inputs) {
-      chunk.push(input)
-      if (chunk.length >= chunkSize) yield await flush()
-    }
-    if (chunk.length > 0) yield await flush()
-  }
-
-  /** Resolves when no enqueue is under way. */
-  settled(): Promise<void> {
-    return this.#calls === 0 ? Promise.resolve() : new Promise((resolve) => this.#idle.push(resolve))
-  }
-
-  #ended(): void {
-    if (--this.#calls === 0) for (const resolve of this.#idle.splice(0)) resolve()
+    return inChunks(inputs, { chunkSize, signal }, (chunk, first) => this.many(target, chunk, own, first))
   }
 
   async #insertAll(requests: readonly EnqueueRequest[]): Promise<readonly EnqueueResult[]> {
-    const name = requests[0]?.queue ?? ''
-    // Not whether the client is open: what was begun before it closed is done.
+    const [first] = requests
+    if (!first)
+      throw configurationInvalid(
+        'middleware',
+        'middleware passed on no jobs: pass them on, or return their results without calling next',
+      )
+    const name = first.queue
     const queue = queueName(name, this.#context.shared.options.queuePrefix)
-    if (requests.some((request) => request.queue !== name)) {
-      throw new TypeError(
+    if (requests.some((request) => request.queue !== name))
+      throw configurationInvalid(
+        'middleware',
         'middleware sent the jobs of one enqueue to several queues: all go in one statement, so to one queue',
       )
-    }
     const jobs = requests.map(encodeJob)
     const notify = requests.some(({ options }) => options.notify ?? this.#context.shared.options.notify)
     assertFits(jobs)
@@ -125,27 +99,24 @@ export class Enqueuer {
   }
 }
 
+const CHUNKS = 'use enqueueStream, which sends them in chunks'
+
 function assertFits(jobs: readonly EncodedJob[]): void {
   const limit = DEFAULTS.enqueueManyBytes
   const units = jobs.reduce((sum, job) => sum + job.length, 0)
   if (units * 3 <= limit) return
   const bytes = jobs.reduce((sum, job) => sum + utf8Length(job), 0)
-  if (bytes > limit) throw tooLarge(`${bytes} bytes`, limit, 'bytes')
-}
-
-function tooLarge(given: string, limit: number, unit: string): PgmqError {
-  return pgmqError(
-    'BATCH_TOO_LARGE',
-    `${given} are too many for one statement: ${limit} ${unit} at most. Nothing was written; use enqueueStream, which sends them in chunks`,
-    { limit },
+  if (bytes <= limit) return
+  if (jobs.length > 1) throw tooLarge(`${bytes} bytes are too many for one statement`, limit, 'bytes', CHUNKS)
+  throw tooLarge(
+    `a job of ${bytes} bytes is too large`,
+    limit,
+    'bytes',
+    'keep large data elsewhere, and send where it is',
   )
 }
 
-function afterCommitted(error: PgmqError, committed: number): PgmqError {
-  return new PgmqErrorOf(
-    error.code,
-    `${error.message} (${committed} jobs were committed before)`,
-    error.details,
-    error,
-  ) as PgmqError
+function tooLarge(problem: string, limit: number, unit: string, remedy: string): PgmqError {
+  const message = `${problem}: ${limit} ${unit} at most. Nothing was written; ${remedy}`
+  return pgmqError('BATCH_TOO_LARGE', message, { limit })
 }

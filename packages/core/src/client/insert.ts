@@ -25,10 +25,13 @@ export async function insert(
     context.session.run(queue, doing, (shape) => statement(shape, jobs, speaks ? channel : null))
   const ids = await send().catch(async (error: unknown) => {
     if (!isPgmqError(error, 'QUEUE_NOT_FOUND') || !options.createQueues) throw error
-    await makeQueue(context, queue)
+    // The server said so, not the catalog: the caller's transaction has ended with it.
+    if (!context.pooled && error.cause !== undefined) throw error
+    await makeQueue(context, queue, { verb: doing.verb })
     return await send()
   })
   if (notify && !speaks) throttle.trail(channel)
+  if (ids.length !== jobs.length) throw skipped(queue, jobs.length, ids.length)
   return ids
 }
 
@@ -42,4 +45,10 @@ function statement(
     throw pgmqError('FEATURE_UNSUPPORTED', message, { feature: 'headers', since: '1.5.0' })
   }
   return enqueue(shape, jobs, channel)
+}
+
+/** Ids come in the order of the jobs, so with one of them missing none can be told. */
+function skipped({ logical }: QueueName, jobs: number, stored: number): Error {
+  const message = `cannot tell which jobs were enqueued into "${logical}": of ${jobs}, PostgreSQL stored ${stored}. A trigger on its table may skip rows`
+  return pgmqError('OUTCOME_UNKNOWN', message, {})
 }

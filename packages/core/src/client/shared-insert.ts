@@ -1,3 +1,4 @@
+import { isPgmqError } from '../errors.js'
 import { DEFAULTS } from '../options.js'
 import type { QueueName } from '../queue-name.js'
 import { isDataError } from '../sql-state.js'
@@ -76,7 +77,7 @@ export class SharedInsert {
       )
       for (const [i, { resolve }] of batch.entries()) resolve(ids[i] as string)
     } catch (error) {
-      if (batch.length === 1 || !isDataError(error)) {
+      if (batch.length === 1 || !(isDataError(error) || isPgmqError(error, 'FEATURE_UNSUPPORTED'))) {
         for (const { reject } of batch) reject(error)
         return
       }
