@@ -1,7 +1,9 @@
+import { once } from 'node:events'
+import { type AddressInfo, createServer } from 'node:net'
 import { type JsonObject, unchecked } from '@pgmq/core'
 import { createClient, defineTask, fromPg, type PgConnection } from '@pgmq/node-pg'
 import type pg from 'pg'
-import { expect, it } from 'vitest'
+import { expect, it, onTestFinished } from 'vitest'
 import { z } from 'zod'
 import { begin, connect, listen } from './support/connection.js'
 import { describeSuite } from './support/harness.js'
@@ -182,6 +184,58 @@ describeSuite('in a transaction', (h) => {
     },
   )
 
+  it('a queue that somebody dropped is told, and made again by the next transaction', async () => {
+    const queue = await created()
+    await h.client.enqueue(queue, { n: 1 })
+    await h.sql('select pgmq.drop_queue($1)', [queue])
+    const enqueued = h.transaction((tx) => h.client.with(tx).enqueue(queue, { n: 2 }))
+    expect((await refusal(enqueued, 'QUEUE_NOT_FOUND')).message).toBe(
+      `cannot enqueue into "${queue}": there is no queue "${queue}". It was dropped meanwhile, and that ended your transaction: roll back, and run it again`,
+    )
+    await h.transaction((tx) => h.client.with(tx).enqueue(queue, { n: 3 }))
+    expect((await rows(h, `q_${queue}`)).map(({ message }) => message)).toEqual([{ n: 3 }])
+  })
+
+  it('another table that is missing is not taken for the queue', async () => {
+    const queue = await created()
+    await h.sql(`create function log_${queue}() returns trigger language plpgsql as
+      $$ begin insert into nowhere values (1); return new; end $$`)
+    await h.sql(`create trigger log before insert on pgmq.q_${queue} for each row execute function log_${queue}()`)
+    const enqueued = h.transaction((tx) => h.client.with(tx).enqueue(queue, { n: 1 }))
+    expect((await refusal(enqueued, 'QUERY_FAILED')).message).toContain('relation "nowhere" does not exist')
+  })
+
+  it('a missing queue is refused in time when no connection is to be had for it', async () => {
+    const server = createServer(() => undefined).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    onTestFinished(() => void server.close())
+    const { port } = server.address() as AddressInfo
+    const silent = h.poolWith({ connectionString: `postgres://127.0.0.1:${port}/app`, connectionTimeoutMillis: 0 })
+    const tx = await begin(h)
+    const error = await refusal(h.clientWith({}, silent).with(tx).enqueue(h.queue(), { n: 1 }), 'QUEUE_NOT_FOUND')
+    expect(error.message).toContain('It could not be created beside your transaction within 2 s')
+    expect((await tx.query('select 1 one')).rows).toEqual([{ one: 1 }])
+  })
+
+  it('a missing queue is refused when the server takes no further connection', async () => {
+    const [queue, name] = [h.queue(), `one_${new URL(h.url).pathname.slice(1)}`.slice(0, 60)]
+    await h.sql(`create role "${name}" login connection limit 1`)
+    const url = new URL(h.url)
+    url.username = name
+    const tx = await begin({ url: url.href })
+    onTestFinished(() =>
+      tx
+        .end()
+        .then(() => h.sql(`drop role "${name}"`))
+        .then(() => undefined),
+    )
+    await h.sql(`grant usage on schema pgmq to "${name}"`)
+    onTestFinished(() => h.sql(`revoke usage on schema pgmq from "${name}"`).then(() => undefined))
+    const client = h.clientWith({}, h.poolWith({ connectionString: url.href }))
+    const error = await refusal(client.with(tx).enqueue(queue, { n: 1 }), 'QUEUE_NOT_FOUND')
+    expect(String((error.cause as Error).message)).toContain('too many connections for role')
+  })
+
   it.each<[string, (tx: pg.Client) => Promise<unknown>]>([
     ['another transaction', async () => await (await begin(h)).query('lock table pgmq.meta in access exclusive mode')],
     ['the transaction itself', (tx) => tx.query('lock table pgmq.meta in access exclusive mode')],
@@ -193,9 +247,17 @@ describeSuite('in a transaction', (h) => {
     const error = await refusal(h.client.with(tx).enqueue(queue, { n: 1 }), 'QUEUE_NOT_FOUND')
     expect(performance.now() - startedMs).toBeLessThan(6_000)
     expect(error.message).toBe(
-      `cannot enqueue: there is no queue "${queue}". It could not be created beside your transaction within 2 s. Create it before: await client.queues.create("${queue}")`,
+      `cannot enqueue into "${queue}": there is no queue "${queue}". It could not be created beside your transaction within 2 s. Before that begins: await client.queues.create("${queue}")`,
     )
     expect((await tx.query('select 1 one')).rows).toEqual([{ one: 1 }])
+  })
+
+  it('a queue to be created is refused in time when another locks creators out, as what it is', async () => {
+    await (await begin(h)).query('lock table pgmq.meta in access exclusive mode')
+    const created = h.client.with(await begin(h)).queues.create(h.queue())
+    expect((await refusal(created, 'QUEUE_NOT_FOUND')).message).toMatch(
+      /^cannot create queue "(\w+)": there is no queue/,
+    )
   })
 
   it('no creator is left waiting for a lock once its time is up', async () => {

@@ -5,16 +5,14 @@ import type { QueueName } from './queue-name.js'
 import {
   fromDriver,
   INSUFFICIENT_PRIVILEGE,
+  isAboutTables,
   isNamedStatement,
   isTransient,
   sqlStateOf,
-  UNDEFINED_COLUMN,
-  UNDEFINED_FUNCTION,
-  UNDEFINED_SCHEMA,
   UNDEFINED_TABLE,
 } from './sql-state.js'
 import { type CatalogEntry, catalog, currentRole } from './statements/catalog.js'
-import { newestShape, type QueueShape, type Statement } from './statements/parts.js'
+import { newestShape, type QueueShape, queueTable, type Statement } from './statements/parts.js'
 
 const TRIES = 5
 
@@ -128,19 +126,12 @@ export class Session {
     doing: Doing,
     attempt: number,
   ): Promise<QueueShape> {
-    const state = isPgmqError(error, 'QUERY_FAILED') ? error.details.sqlState : null
-    const pooled = this.executor.scope === 'pool'
     if (isDenied(error)) throw await this.#denied(error, queue, doing)
-    if (
-      !pooled ||
-      !(
-        state === UNDEFINED_TABLE ||
-        state === UNDEFINED_COLUMN ||
-        state === UNDEFINED_FUNCTION ||
-        state === UNDEFINED_SCHEMA
-      )
-    )
-      throw error
+    const state = isPgmqError(error, 'QUERY_FAILED') ? error.details.sqlState : null
+    const refused = isAboutTables(state)
+    if (refused && this.executor.scope === 'connection') throw this.#ended(error as PgmqError, queue, doing)
+    // What is not supported may be by now: the extension is updated while clients run.
+    if (!refused && !isPgmqError(error, 'FEATURE_UNSUPPORTED')) throw error
     const entry = await this.inspect(queue, doing)
     if (!entry.queue) throw missing(entry, queue, doing, error)
     const { shape } = entry
@@ -150,10 +141,20 @@ export class Session {
     return shape
   }
 
+  /** What was known of the queue is no longer so, and its transaction can be asked nothing. The next one looks anew. */
+  #ended(error: PgmqError, queue: QueueName, doing: Doing): PgmqError {
+    this.knowledge.shapes.delete(queue.physical)
+    // A trigger may miss tables of its own.
+    if (!error.message.includes(`pgmq.q_${queue.physical.toLowerCase()}"`)) return error
+    const remedy = 'It was dropped meanwhile, and that ended your transaction: roll back, and run it again'
+    return queueNotFound(queue, doing, remedy, error)
+  }
+
   async #denied(error: PgmqError, queue: QueueName, doing: Doing): Promise<PgmqError> {
     const role =
       this.executor.scope === 'pool' ? await this.query(currentRole(), doing).catch(() => 'your_role') : 'your_role'
-    return permissionDenied(role, grantFor(doing, queue, role), doing, error)
+    const policy = /row-level security/.test(error.message)
+    return permissionDenied(role, policy ? policyFor(queue, role) : grantFor(doing, queue, role), doing, error)
   }
 }
 
@@ -165,6 +166,10 @@ export function permissionDenied(role: string, grant: string, doing: Doing, caus
   const said =
     cause instanceof Error ? (cause.cause instanceof Error ? cause.cause.message : cause.message) : String(cause)
   return pgmqError('PERMISSION_DENIED', `role ${role} may not ${doing.verb} (${said}). Run: ${grant}`, { grant }, cause)
+}
+
+function policyFor(queue: QueueName, role: string): string {
+  return `create policy ${role} on ${queueTable(queue)} to ${role} using (true) with check (true);`
 }
 
 function grantFor(doing: Doing, queue: QueueName, role: string): string {

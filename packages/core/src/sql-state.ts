@@ -1,10 +1,8 @@
 import { errorText, isPgmqError, type PgmqError, pgmqError } from './errors.js'
 
-/** SQLSTATEs that teach something about the queue's tables: undefined table, column, function, schema. */
 export const UNDEFINED_TABLE = '42P01'
-export const UNDEFINED_COLUMN = '42703'
-export const UNDEFINED_FUNCTION = '42883'
-export const UNDEFINED_SCHEMA = '3F000'
+/** Undefined table, column, function, schema: they teach something about the queue's tables. */
+const ABOUT_TABLES: ReadonlySet<string> = new Set([UNDEFINED_TABLE, '42703', '42883', '3F000'])
 export const INSUFFICIENT_PRIVILEGE = '42501'
 /** A pooler in transaction mode: the named statement is another session's, or nobody's. */
 const NAMED_STATEMENT: ReadonlySet<string> = new Set(['42P05', '26000'])
@@ -17,6 +15,7 @@ const CUT_OFF = /^(08...|57P0[1245]|25P0[34])$/
 /** Not the fault of one item in a batch: connections, grants, missing tables, transactions, resources, the server itself. */
 const NOT_THE_DATA = /^(08|25|28|40|42|53|57|58|XX)/
 
+export const isAboutTables = (state: string | null): boolean => state !== null && ABOUT_TABLES.has(state)
 export const isTransient = (state: string | null): boolean => state !== null && TRANSIENT.has(state)
 export const isNamedStatement = (state: string | null): boolean => state !== null && NAMED_STATEMENT.has(state)
 

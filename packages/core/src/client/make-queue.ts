@@ -1,17 +1,16 @@
+import type { Driver, ReservedConnection } from '../driver.js'
 import { isPgmqError } from '../errors.js'
 import { DEFAULTS } from '../options.js'
 import { deadLetterQueue, isDeadLetterQueue, type QueueName } from '../queue-name.js'
 import { type Doing, extensionMissing, queueNotFound, Session } from '../session.js'
+import { fromDriver } from '../sql-state.js'
 import { createQueue } from '../statements/queues.js'
 import type { ClientContext } from './context.js'
 
-const creating = ({ logical }: QueueName): Doing => ({
-  verb: `create queue "${logical}"`,
-  grants: 'grant create on schema pgmq; grant select, insert on pgmq.meta',
-})
-
 export interface MakeQueueOptions {
   readonly unlogged?: boolean
+  /** What the caller is about, for errors. @defaultValue create the queue */
+  readonly verb?: string
 }
 
 /**
@@ -21,46 +20,61 @@ export interface MakeQueueOptions {
 export async function makeQueue(
   context: ClientContext,
   queue: QueueName,
-  options: MakeQueueOptions = {},
+  { unlogged = false, verb = `create queue "${queue.logical}"` }: MakeQueueOptions = {},
 ): Promise<void> {
-  if (context.pooled) return await create(context.session, queue, options, creating(queue))
-  const { driver, knowledge } = context.shared
-  if (driver.executor.scope !== 'pool') return await create(context.session, queue, options, creating(queue))
-  await besideTransaction(context, queue, options, async (run) => {
-    const reserved = await driver.reserve?.()
-    try {
-      await run(new Session(reserved?.executor ?? driver.executor, knowledge))
-    } finally {
-      await reserved?.release()
-    }
-  })
+  const doing: Doing = { verb, grants: 'grant create on schema pgmq; grant select, insert on pgmq.meta' }
+  const beside = !context.pooled && context.shared.driver.executor.scope === 'pool'
+  if (!beside) return await create(context.session, queue, unlogged, doing)
+  try {
+    await createBeside(context, queue, unlogged, doing)
+  } catch (error) {
+    if (!isPgmqError(error, 'OUTCOME_UNKNOWN') && !isPgmqError(error, 'CONNECTION_LOST')) throw error
+    const remedy = `It could not be created beside your transaction within ${DEFAULTS.createBesideMs / 1000} s. Before that begins: await client.queues.create(${JSON.stringify(queue.logical)})`
+    throw queueNotFound(queue, doing, remedy, error)
+  }
+  await context.session.inspect(queue, doing)
 }
 
 /** A queue that a transaction needs now is created outside it; not to wait for ever on a lock that it may hold itself. */
-async function besideTransaction(
-  context: ClientContext,
-  queue: QueueName,
-  options: MakeQueueOptions,
-  withSession: (run: (session: Session) => Promise<void>) => Promise<void>,
-): Promise<void> {
-  const doing: Doing = { ...creating(queue), query: { timeoutMs: DEFAULTS.createBesideMs } }
+async function createBeside(context: ClientContext, queue: QueueName, unlogged: boolean, doing: Doing): Promise<void> {
+  const { driver, knowledge } = context.shared
+  const reserved = await reserve(driver, doing)
   try {
-    await withSession((session) => create(session, queue, options, doing))
-  } catch (error) {
-    if (!isPgmqError(error, 'OUTCOME_UNKNOWN') && !isPgmqError(error, 'CONNECTION_LOST')) throw error
-    const remedy = `It could not be created beside your transaction within ${DEFAULTS.createBesideMs / 1000} s. Create it before: await client.queues.create(${JSON.stringify(queue.logical)})`
-    throw queueNotFound(queue, { verb: 'enqueue', grants: '' }, remedy, error)
+    const session = new Session(reserved?.executor ?? driver.executor, knowledge)
+    await create(session, queue, unlogged, { ...doing, query: { timeoutMs: DEFAULTS.createBesideMs } })
+  } finally {
+    await reserved?.release()
   }
-  await context.session.inspect(queue, creating(queue))
 }
 
-async function create(session: Session, queue: QueueName, options: MakeQueueOptions, doing: Doing): Promise<void> {
+/** A connection that comes too late is let go. */
+async function reserve(driver: Driver, { verb }: Doing): Promise<ReservedConnection | undefined> {
+  const reserving = driver.reserve?.()
+  let timer: unknown
+  const late = new Promise<never>((_resolve, reject) => {
+    const error = Object.assign(new Error('no connection in time'), { sent: false })
+    timer = setTimeout(() => reject(error), DEFAULTS.createBesideMs)
+  })
+  try {
+    return await Promise.race([reserving, late])
+  } catch (error) {
+    reserving?.then(
+      (connection) => connection.release(),
+      () => undefined,
+    )
+    throw fromDriver(error, verb)
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+async function create(session: Session, queue: QueueName, unlogged: boolean, doing: Doing): Promise<void> {
   const before = await session.inspect(queue, doing)
   if (!before.installed) throw extensionMissing(before.database)
   // The dead-letter queue first: where there is a queue, there is a place for what fails in it.
   if (!before.deadLetterQueue && !isDeadLetterQueue(queue.physical))
     await createOne(session, deadLetterQueue(queue), false, doing)
-  if (!before.queue) await createOne(session, queue, options.unlogged ?? false, doing)
+  if (!before.queue) await createOne(session, queue, unlogged, doing)
   await session.inspect(queue, doing)
 }
 
