@@ -1,4 +1,4 @@
-import { type Message, PermanentError, RetryAfterError, SnoozeError } from '@pgmq/core'
+import { type Logger, type Message, PermanentError, type PgmqClient, RetryAfterError, SnoozeError } from '@pgmq/core'
 import { expect, it } from 'vitest'
 import { describeSuite } from './support/harness.js'
 import { places, rows } from './support/look.js'
@@ -13,6 +13,12 @@ describeSuite('processWithRetry', (h) => {
   }
   const failing = (error: Error) => (): never => {
     throw error
+  }
+  const nothing = (): void => undefined
+  /** Keeps what is warned of, and worse. */
+  const warnings = (lines: string[]): Logger => {
+    const keep = (_fields: object, line: string): void => void lines.push(line)
+    return { debug: nothing, info: nothing, warn: keep, error: keep }
   }
 
   it('gives the result, and archives the message with it', async () => {
@@ -88,6 +94,30 @@ describeSuite('processWithRetry', (h) => {
     expect((await rows(h, `q_${queue}`))[0]?.headers).toMatchObject({ 'x-job-failures': 1 })
   })
 
+  it('hides a message that ran out of time for as long as a lease, since the processor may go on', async () => {
+    const { queue, message } = await leased()
+    const hangs = (): Promise<never> => new Promise(() => undefined)
+    await h.client.processWithRetry(message, hangs, { timeoutSeconds: 0.05 })
+    const [row] = await h.sql<{ s: number }>(`select extract(epoch from vt - now())::float8 s from pgmq.q_${queue}`)
+    expect(row?.s).toBeGreaterThan(20)
+  })
+
+  it('lets a client that closes wait for it, and keeps the lease meanwhile', async () => {
+    const client = h.clientWith({ visibilitySeconds: 0.6 })
+    const { queue, message } = await leased(0.6)
+    const vt = async (): Promise<number> => (await rows(h, `q_${queue}`))[0]?.vt.getTime() ?? 0
+    const before = await vt()
+    let closed: Promise<void> | undefined
+    const processed = client.processWithRetry(message, async () => {
+      closed = client.close()
+      await until('three lease times', async () => (await vt()) > before + 1_800)
+      return 'done'
+    })
+    expect(await processed).toBe('done')
+    await closed
+    expect((await places(h, queue)).archive).toBe(1)
+  })
+
   it('says that the lease is lost when another has the message', async () => {
     const { queue, message } = await leased(0.1)
     await until('another lease', () => h.client.dequeue(queue))
@@ -96,8 +126,10 @@ describeSuite('processWithRetry', (h) => {
 
   it('settles with completeWith in the transaction, and counts a rollback as a failure', async () => {
     const done = await leased()
-    await h.client.processWithRetry(done.message, (_body, { completeWith }) => h.transaction((tx) => completeWith(tx)))
-    expect((await places(h, done.queue)).archive).toBe(1)
+    await h.client.processWithRetry(done.message, (_body, { completeWith }) =>
+      h.transaction((tx) => completeWith(tx, { mails: 3 })),
+    )
+    expect((await rows(h, `a_${done.queue}`)).map(({ headers }) => headers)).toEqual([{ 'x-job-output': { mails: 3 } }])
     const undone = await leased()
     const result = await h.client.processWithRetry(undone.message, async (_body, { completeWith }) => {
       const rolledBack = h.transaction(async (tx) => {
@@ -304,7 +336,7 @@ describeSuite('processWithRetry', (h) => {
     ['an object', { status: 503 }, '{"status":503}'],
     ['nothing', undefined, 'undefined'],
     ['null', null, 'null'],
-    ['a bigint', 1n, '1'],
+    ['a bigint', 1n, 'something that cannot be put into words was thrown (bigint)'],
     ['an error without a message', new RangeError(), 'RangeError'],
     ['U+0000', new Error('a\u0000b'), 'a\ufffdb'],
     ['half a surrogate pair', new Error('\ud83d!'), '\ufffd!'],
@@ -325,11 +357,22 @@ describeSuite('processWithRetry', (h) => {
     ['U+0000', 'a\u0000'],
     ['a bigint', { n: 1n }],
     ['more than 64 kB', 'x'.repeat(70_000)],
-  ])('gives a result of %s to the caller, and archives the message without it', async (_what, result) => {
-    const { queue, message } = await leased()
-    expect(await h.client.processWithRetry(message, () => result)).toBe(result)
-    expect((await rows(h, `a_${queue}`))[0]?.headers).toBeNull()
-  })
+  ])(
+    'gives a result of %s to the caller, and archives the message without it, with a warning',
+    async (_what, result) => {
+      const lines: string[] = []
+      const client = h.clientWith({ logger: warnings(lines) })
+      const own = await leased()
+      expect(await client.processWithRetry(own.message, () => result)).toBe(result)
+      const completed = await leased()
+      await client.processWithRetry(completed.message, (_body, { completeWith }) =>
+        h.transaction((tx) => completeWith(tx, result)),
+      )
+      for (const { queue } of [own, completed]) expect((await rows(h, `a_${queue}`))[0]?.headers).toBeNull()
+      const warning = 'the output of message 1 is not kept: it is no JSON, or above 65536 bytes'
+      expect(lines).toEqual([warning, warning])
+    },
+  )
 
   it('archives what fails for good in a dead-letter queue, with its error', async () => {
     const queue = `${h.queue()}_dlq`
@@ -353,22 +396,20 @@ describeSuite('processWithRetry', (h) => {
     const client = h.clientWith({ createQueues: false })
     await client.enqueue(queue, { n: 1 })
     const message = (await client.dequeue(queue)) as Message
-    const error = await refusal(client.processWithRetry(message, failing(new PermanentError('no'))), 'QUERY_FAILED')
-    expect(error.message).toBe(`cannot settle message 1 of "${queue}": relation "pgmq.q_${queue}_dlq" does not exist`)
-    expect(await client.archive(message)).toBe(true)
+    const bury = (own: PgmqClient): Promise<unknown> => own.processWithRetry(message, failing(new PermanentError('no')))
+    const error = await refusal(bury(client), 'QUEUE_NOT_FOUND')
+    expect(error.message).toBe(
+      `cannot settle message 1 of "${queue}": there is no queue "${queue}_dlq". createQueues is off, so create it before`,
+    )
+    await h.transaction(async (tx) => {
+      await refusal(bury(client.with(tx)), 'QUEUE_NOT_FOUND')
+      expect(await client.with(tx).archive(message)).toBe(true)
+    })
   })
 
   it('logs failures in the words that people search for', async () => {
     const lines: string[] = []
-    const nothing = (): void => undefined
-    const client = h.clientWith({
-      logger: {
-        debug: nothing,
-        info: nothing,
-        warn: (_fields, line) => lines.push(line),
-        error: (_fields, line) => lines.push(line),
-      },
-    })
+    const client = h.clientWith({ logger: warnings(lines) })
     const { queue, message } = await leased()
     await client.processWithRetry(message, failing(new Error('Connection timeout')), { retry: { maxRetries: 1 } })
     await client.processWithRetry((await client.dequeue(queue)) as Message, failing(new Error('Connection timeout')), {

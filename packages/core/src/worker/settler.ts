@@ -1,3 +1,4 @@
+import { warnOfClash } from '../attempt/archive-clash.js'
 import { endingStatement, type Operation, type OperationKind } from '../attempt/operation.js'
 import { errorText, isPgmqError } from '../errors.js'
 import type { Logger } from '../logger.js'
@@ -155,10 +156,7 @@ export class Settler {
   }
 
   #clash(queue: QueueRun, count: number): void {
-    this.#logger?.warn(
-      { queue: queue.name.logical, count },
-      `${count} finished messages of '${queue.name.logical}' are not in its archive, which holds others of the same ids: the queue was dropped and created again, or its sequence was reset`,
-    )
+    warnOfClash(this.#logger, queue.name.logical, count)
   }
 }
 
