@@ -17,6 +17,8 @@ const wrong = {
   'a Date in a contract': `defineTask({ name: 'a', queue: 'q', input: z.object({ at: z.date() }) })`,
   'a bigint deep in a contract': `defineTask({ name: 'a', queue: 'q', input: z.object({ lines: z.array(z.object({ amount: z.bigint() })) }) })`,
   'a reserved field': `defineTask({ name: 'a', queue: 'q', input: z.object({ task: z.string() }) })`,
+  'a Date in a record': `defineTask({ name: 'a', queue: 'q', input: z.record(z.string(), z.date()) })`,
+  'a Date in a loose object': `defineTask({ name: 'a', queue: 'q', input: z.looseObject({ at: z.date() }) })`,
   'a task without a handler': `createWorker({ client, tasks: { ping: tasks.ping }, handlers: {} })`,
 } as const
 

@@ -11,6 +11,7 @@ import {
   unchecked,
 } from '@pgmq/node-pg'
 import pg from 'pg'
+import * as v from 'valibot'
 import { z } from 'zod'
 import * as tasks from './tasks.js'
 
@@ -43,6 +44,18 @@ defineTask({ name: 'a', queue: 'q', input: z.object({ at: z.date() }) })
 defineTask({ name: 'a', queue: 'q', input: z.object({ lines: z.array(z.object({ amount: z.bigint() })) }) })
 // @ts-expect-error `task` is taken by the wire
 defineTask({ name: 'a', queue: 'q', input: z.object({ task: z.string() }) })
+// @ts-expect-error a Date under a name that the schema does not know
+defineTask({ name: 'a', queue: 'q', input: z.record(z.string(), z.date()) })
+// @ts-expect-error a Date beside fields that the schema does not know
+defineTask({ name: 'a', queue: 'q', input: z.looseObject({ at: z.date() }) })
+// @ts-expect-error a Date among them
+defineTask({ name: 'a', queue: 'q', input: z.object({ id: z.string() }).catchall(z.date()) })
+// @ts-expect-error `task` beside fields that the schema does not know
+defineTask({ name: 'a', queue: 'q', input: z.looseObject({ task: z.string() }) })
+// @ts-expect-error a bigint in another library's loose object
+defineTask({ name: 'a', queue: 'q', input: v.looseObject({ id: v.bigint() }) })
+// @ts-expect-error a Date six levels deep
+defineTask({ name: 'a', queue: 'q', input: unchecked<{ a: { b: { c: { d: { e: { at?: Date } } } } } }>() })
 // @ts-expect-error the body is an object
 defineTask({ name: 'a', queue: 'q', input: z.string() })
 // @ts-expect-error a task knows its queue

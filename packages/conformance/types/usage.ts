@@ -3,12 +3,14 @@ import {
   type PgmqClient as AnyClient,
   createClient as createCoreClient,
   type Driver,
+  type JsonObject,
   type SqlExecutor,
   type TaskFor,
 } from '@pgmq/core'
 import {
   createClient,
   createWorker,
+  defineTask,
   fromPg,
   type Handler,
   isPgmqError,
@@ -17,8 +19,10 @@ import {
   type PgmqClient,
   RetryAfterError,
   SnoozeError,
+  unchecked,
 } from '@pgmq/node-pg'
 import pg from 'pg'
+import { z } from 'zod'
 import * as tasks from './tasks.js'
 
 declare const env: { readonly DATABASE_URL: string }
@@ -63,6 +67,17 @@ async function* rows(): AsyncGenerator<{ at: string }> {
   yield { at: 'a' }
 }
 for await (const chunk of client.enqueueStream(tasks.ping, rows(), { chunkSize: 1000 })) chunk.length.toFixed()
+
+// ── Contracts over fields that nobody knows, and over any JSON ───────────────────────────────────
+interface Tree {
+  readonly name: string
+  readonly children?: readonly Tree[]
+}
+await client.enqueue(defineTask({ name: 'a', queue: 'q', input: z.record(z.string(), z.number()) }), { a: 1 })
+await client.enqueue(defineTask({ name: 'a', queue: 'q', input: z.looseObject({ at: z.string() }) }), { at: '', b: 1 })
+await client.enqueue(defineTask({ name: 'a', queue: 'q', input: unchecked<JsonObject>() }), { any: [{}] })
+await client.enqueue(defineTask({ name: 'a', queue: 'q', input: unchecked<Record<string, unknown>>() }), { any: 1 })
+await client.enqueue(defineTask({ name: 'a', queue: 'q', input: unchecked<Tree>() }), { name: 'root', children: [] })
 
 // ── Joining a transaction ────────────────────────────────────────────────────────────────────────
 const tx = await pool.connect()

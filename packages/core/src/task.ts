@@ -1,5 +1,5 @@
 import { configurationInvalid } from './errors.js'
-import type { JsonObject } from './json.js'
+import type { JsonObject, JsonValue } from './json.js'
 import type { MessageRef } from './message.js'
 import { checkRetry } from './options.js'
 import { queueName } from './queue-name.js'
@@ -146,18 +146,22 @@ export type ProblemOf<T> = unknown extends T
   : T extends object
     ? T extends readonly unknown[]
       ? 'input must be an object'
-      : string extends keyof T
-        ? never
-        : 'task' extends keyof T
-          ? 'input.task is reserved: the body field `task` holds the name of the task'
-          : NotJson<T, 'input', []>
+      : 'task' extends Named<T>
+        ? 'input.task is reserved: the body field `task` holds the name of the task'
+        : NotJson<T, 'input', []>
     : 'input must be an object'
 
-export type NotJson<T, Path extends string, Depth extends 0[]> = Depth['length'] extends 4
+/** The fields that a type names, without its index signatures. */
+export type Named<T> = keyof {
+  [K in keyof T as string extends K ? never : number extends K ? never : K extends string ? K : never]: 0
+}
+
+/** JSON of any depth passes at once; of anything else seven levels are looked through. */
+export type NotJson<T, Path extends string, Depth extends 0[]> = Depth['length'] extends 7
   ? never
   : unknown extends T
     ? never
-    : T extends string | number | boolean | null | undefined
+    : T extends JsonValue | undefined
       ? never
       : T extends Date
         ? `${Path} is a Date: JSON makes it a string. Take an ISO string and convert it in the schema`
@@ -167,4 +171,9 @@ export type NotJson<T, Path extends string, Depth extends 0[]> = Depth['length']
             ? `${Path} does not survive JSON`
             : T extends readonly (infer Item)[]
               ? NotJson<Item, `${Path}[]`, [...Depth, 0]>
-              : { [K in keyof T & string]: NotJson<T[K], `${Path}.${K}`, [...Depth, 0]> }[keyof T & string]
+              : FieldsNotJson<T, Path, [...Depth, 0]>
+
+/** Of named fields, and of those that an index signature allows. */
+export type FieldsNotJson<T, Path extends string, Depth extends 0[]> =
+  | { [K in Named<T> & keyof T & string]: NotJson<T[K], `${Path}.${K}`, Depth> }[Named<T> & keyof T & string]
+  | (string extends keyof T ? NotJson<T[string & keyof T], `${Path}.*`, Depth> : never)
