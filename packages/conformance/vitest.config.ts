@@ -2,7 +2,7 @@ import { defineConfig } from 'vitest/config'
 
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
+    include: ['{test,drivers}/**/*.test.ts'],
     globalSetup: ['@pgmq/test-database/setup'],
     testTimeout: 60_000,
     hookTimeout: 60_000,

@@ -1,0 +1,2 @@
+export { describeDriver } from './describe-driver.js'
+export type { Capability, DriverSpec, Opened } from './driver-spec.js'
