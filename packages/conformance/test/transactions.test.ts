@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { type AddressInfo, createServer } from 'node:net'
+import { type AddressInfo, createConnection, createServer, type Socket } from 'node:net'
 import { type JsonObject, unchecked } from '@pgmq/core'
 import { createClient, defineTask, fromPg, type PgConnection } from '@pgmq/node-pg'
 import type pg from 'pg'
@@ -205,16 +205,23 @@ describeSuite('in a transaction', (h) => {
     expect((await refusal(enqueued, 'QUERY_FAILED')).message).toContain('relation "nowhere" does not exist')
   })
 
-  it('a missing queue is refused in time when no connection is to be had for it', async () => {
-    const server = createServer(() => undefined).listen(0, '127.0.0.1')
+  it('a missing queue is refused in time when no connection is to be had for it, and one that comes late is let go', async () => {
+    const sockets: Socket[] = []
+    const server = createServer((socket) => sockets.push(socket)).listen(0, '127.0.0.1')
     await once(server, 'listening')
     onTestFinished(() => void server.close())
-    const { port } = server.address() as AddressInfo
-    const silent = h.poolWith({ connectionString: `postgres://127.0.0.1:${port}/app`, connectionTimeoutMillis: 0 })
+    const slow = new URL(h.url)
+    slow.host = `127.0.0.1:${(server.address() as AddressInfo).port}`
+    const client = h.clientWith({}, h.poolWith({ connectionString: slow.href, connectionTimeoutMillis: 0 }))
     const tx = await begin(h)
-    const error = await refusal(h.clientWith({}, silent).with(tx).enqueue(h.queue(), { n: 1 }), 'QUEUE_NOT_FOUND')
+    const error = await refusal(client.with(tx).enqueue(h.queue(), { n: 1 }), 'QUEUE_NOT_FOUND')
     expect(error.message).toContain('It could not be created beside your transaction within 2 s')
     expect((await tx.query('select 1 one')).rows).toEqual([{ one: 1 }])
+
+    const [late] = sockets as [Socket]
+    const { hostname, port } = new URL(h.url)
+    late.pipe(createConnection(Number(port), hostname)).pipe(late)
+    await until('the end of the connection', () => late.destroyed)
   })
 
   it('a missing queue is refused when the server takes no further connection', async () => {
