@@ -39,23 +39,27 @@ export function disconnects<C>(d: Subject<C>): void {
     })
   })
 
-  d.it('a reserved connection that broke refuses, and is never another one', ['reserve', 'server'], async () => {
-    const reserved = await d.driver.reserve?.()
-    if (!reserved) throw new Error('a driver without `reserve` has to say so in `missing`')
-    const [row] = await reserved.executor.query('select pg_backend_pid()::text as pid', [])
-    expect(await reserved.executor.query('select pg_backend_pid()::text as pid', [])).toEqual([row])
-    await d.sql('select pg_terminate_backend($1::int)', [row?.pid])
-    const again = rejection(
-      (async () => {
-        for (;;) await reserved.executor.query('select 1 as one', [])
-      })(),
-    )
-    await again
-    expect(await rejection(reserved.executor.query('select 1 as one', []))).toMatchObject({ sent: false })
-    await reserved.release()
-  })
+  d.it(
+    'a reserved connection that broke refuses, and is never another one',
+    ['reserve', 'session', 'server'],
+    async () => {
+      const reserved = await d.driver.reserve?.()
+      if (!reserved) throw new Error('a driver without `reserve` has to say so in `missing`')
+      const [row] = await reserved.executor.query('select pg_backend_pid()::text as pid', [])
+      expect(await reserved.executor.query('select pg_backend_pid()::text as pid', [])).toEqual([row])
+      await d.sql('select pg_terminate_backend($1::int)', [row?.pid])
+      const again = rejection(
+        (async () => {
+          for (;;) await reserved.executor.query('select 1 as one', [])
+        })(),
+      )
+      await again
+      expect(await rejection(reserved.executor.query('select 1 as one', []))).toMatchObject({ sent: false })
+      await reserved.release()
+    },
+  )
 
-  d.it('a released connection is gone, and refuses', ['reserve', 'server'], async () => {
+  d.it('a released connection is gone, and refuses', ['reserve', 'session', 'server'], async () => {
     const reserved = await d.driver.reserve?.()
     const [row] = (await reserved?.executor.query('select pg_backend_pid()::text as pid', [])) ?? []
     await reserved?.release()
