@@ -144,8 +144,9 @@ export class Session {
   /** What was known of the queue is no longer so, and its transaction can be asked nothing. The next one looks anew. */
   #ended(error: PgmqError, queue: QueueName, doing: Doing): PgmqError {
     this.knowledge.shapes.delete(queue.physical)
-    // A trigger may miss tables of its own.
-    if (!error.message.includes(`pgmq.q_${queue.physical.toLowerCase()}"`)) return error
+    // A trigger may miss tables of its own; and what stands around a name is in the server's language.
+    const [, after] = error.message.split(`pgmq.q_${queue.physical.toLowerCase()}`)
+    if (after === undefined || /^\w/.test(after)) return error
     const remedy = 'It was dropped meanwhile, and that ended your transaction: roll back, and run it again'
     return queueNotFound(queue, doing, remedy, error)
   }
@@ -153,7 +154,7 @@ export class Session {
   async #denied(error: PgmqError, queue: QueueName, doing: Doing): Promise<PgmqError> {
     const role =
       this.executor.scope === 'pool' ? await this.query(currentRole(), doing).catch(() => 'your_role') : 'your_role'
-    const policy = /row-level security/.test(error.message)
+    const policy = /row.level.security/i.test(error.message)
     return permissionDenied(role, policy ? policyFor(queue, role) : grantFor(doing, queue, role), doing, error)
   }
 }
