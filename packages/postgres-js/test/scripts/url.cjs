@@ -1,0 +1,4 @@
+const pgmq = require('@pgmq/postgres-js')
+const { script } = require('./script.cjs')
+
+script(pgmq)
