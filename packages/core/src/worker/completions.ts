@@ -1,7 +1,10 @@
+import { warnOfClash } from '../attempt/archive-clash.js'
 import { archivePatch } from '../attempt/conclude.js'
 import { undone } from '../attempt/outcome-of.js'
+import { warnOfOutput } from '../attempt/output-left-out.js'
 import type { Shared } from '../client/context.js'
 import { executorOf } from '../client/create-client.js'
+import type { Logger } from '../logger.js'
 import { DEFAULTS } from '../options.js'
 import type { Outcome } from '../retry/outcome.js'
 import { type Doing, Session } from '../session.js'
@@ -15,12 +18,19 @@ import { timeoutMsOf } from './registry.js'
 
 const ASK_AGAIN_MS = 1_000
 
+interface Completed {
+  readonly output: unknown
+  /** Not where it was deleted, nor where the archive had another message of its id. */
+  readonly inArchive: boolean
+}
+
 /** Acknowledgements inside handlers' own transactions. The worker never settles such a delivery: its transaction does. */
 export class Completions {
   readonly #shared: Shared
   readonly #link: Link
   readonly #endings: Endings
-  readonly #outputs = new WeakMap<Delivery, unknown>()
+  readonly #logger: Logger | undefined
+  readonly #completed = new WeakMap<Delivery, Completed>()
   #open = 0
   #stop = (): void => {}
   #stopped = false
@@ -28,10 +38,11 @@ export class Completions {
     this.#stop = resolve
   })
 
-  constructor(shared: Shared, link: Link, endings: Endings) {
+  constructor(shared: Shared, link: Link, endings: Endings, logger: Logger | undefined) {
     this.#shared = shared
     this.#link = link
     this.#endings = endings
+    this.#logger = logger
   }
 
   /** Handlers that have ended, and whose transactions have not told yet. */
@@ -50,17 +61,20 @@ export class Completions {
     const { queue, fence } = delivery
     if (delivery.lost || delivery.state !== 'running') throw leaseLost(delivery)
     const session = new Session(executorOf(this.#shared, connection), this.#shared.knowledge)
-    const { patch } = archivePatch(delivery.history, output)
+    const { patch, leftOut } = archivePatch(delivery.history, output)
     const doing: Doing = {
       verb: `complete message ${fence.id} in your transaction (under REPEATABLE READ and SERIALIZABLE, call completeWith first in it)`,
       grants: 'grant select, update, delete on pgmq."q_{q}"; grant select, insert on pgmq."a_{q}"',
     }
     delivery.completing = true
-    const { keys } = await session.run(queue.name, doing, (shape) =>
-      queue.options.onSuccess === 'delete' ? remove(shape, [fence]) : archive(shape, [fence], [patch]),
+    const deletes = queue.options.onSuccess === 'delete'
+    const { keys, archived } = await session.run(queue.name, doing, (shape) =>
+      deletes ? remove(shape, [fence]) : archive(shape, [fence], [patch]),
     )
     if (keys.length === 0) throw leaseLost(delivery)
-    this.#outputs.set(delivery, output)
+    warnOfClash(this.#logger, queue.name.logical, keys.length - archived)
+    if (leftOut && !deletes) warnOfOutput(this.#logger, delivery.message)
+    this.#completed.set(delivery, { output, inArchive: !deletes && archived > 0 })
   }
 
   /**
@@ -78,7 +92,7 @@ export class Completions {
       for (;;) {
         const overdue = delivery.returned && performance.now() >= limitMs
         const state = await this.#ask(delivery)
-        if (state === 'done') return this.#endings.completed(delivery, this.#outputs.get(delivery))
+        if (state === 'done') return this.#endings.completed(delivery, this.#completed.get(delivery)?.output)
         if (state === 'lost') return this.#endings.lost(delivery)
         if (state === 'undone') return void this.#endings.end(delivery, undone(delivery.message, outcome))
         if (this.#stopped || overdue) return this.#endings.lost(delivery)
@@ -89,12 +103,13 @@ export class Completions {
     }
   }
 
-  async #ask({ queue, fence }: Delivery): Promise<Completion> {
+  async #ask(delivery: Delivery): Promise<Completion> {
+    const { queue, fence } = delivery
     const doing: Doing = {
       verb: `look after message ${fence.id} of "${queue.name.logical}"`,
       grants: 'grant select, update on pgmq."q_{q}"; grant select on pgmq."a_{q}"',
     }
-    const archived = queue.options.onSuccess !== 'delete'
+    const archived = this.#completed.get(delivery)?.inArchive ?? queue.options.onSuccess !== 'delete'
     // Without an answer it counts as open: the next second tells.
     return await this.#link
       .run(queue.name, doing, (shape) => completion(shape, fence, archived))

@@ -67,7 +67,7 @@ export class Deliveries {
     this.#records = new Records(leasing, settling)
     this.#renewals = new Renewals(settling)
     this.#endings = new Endings(this.#endingsHost())
-    this.#completions = new Completions(context.shared, leasing, this.#endings)
+    this.#completions = new Completions(context.shared, leasing, this.#endings, worker.logger)
     this.#runner = new Runner(this.#runnerHost())
     this.#slots = new Slots(queues, worker.concurrency, (delivery) => this.#start(delivery))
     this.#member = {

@@ -1,5 +1,6 @@
 import { type Conclusion, conclude, isAtOnce } from '../attempt/conclude.js'
 import type { Operation } from '../attempt/operation.js'
+import { warnOfOutput } from '../attempt/output-left-out.js'
 import { errorText } from '../errors.js'
 import { HEADER } from '../headers.js'
 import type { Logger } from '../logger.js'
@@ -50,7 +51,7 @@ export class Endings {
       },
       Math.random,
     )
-    if (conclusion.outputLeftOut) this.#outputLeftOut(delivery)
+    if (conclusion.outputLeftOut) warnOfOutput(this.#host.logger, delivery.message)
     const { operation, decision } = conclusion
     const settle = (): void => this.#settle(delivery, operation, () => this.#report(delivery, outcome, conclusion))
     if (
@@ -196,13 +197,6 @@ export class Endings {
   ): void {
     this.#host.parked.remove(delivery.message)
     this.#host.events.emit('deadLettered', () => ({ ...jobOf(delivery), error, reason, retryCount }))
-  }
-
-  #outputLeftOut({ message }: Delivery): void {
-    this.#host.logger?.warn(
-      { queue: message.queue, id: message.id },
-      `the output of message ${message.id} is not kept: it is no JSON, or above ${DEFAULTS.outputBytes} bytes`,
-    )
   }
 }
 

@@ -1,7 +1,7 @@
 import type { HandlerMiddleware, Handlers, Tasks } from '../attempt/handler.js'
 import type { PgmqClient } from '../client/pgmq-client.js'
 import { configurationInvalid } from '../errors.js'
-import type { Logger } from '../logger.js'
+import { guarded, type Logger } from '../logger.js'
 import { checkRetry, DEFAULTS, positive, type ResolvedClientOptions, seconds, wholeNumber } from '../options.js'
 import type { RetryPolicy } from '../retry/policy.js'
 
@@ -83,7 +83,7 @@ export function resolveWorkerOptions<T extends Tasks, C>(
     crashLimit: wholeNumber('crashLimit', options.crashLimit ?? DEFAULTS.crashLimit, 1),
     unknownTaskSeconds: seconds('unknownTaskSeconds', options.unknownTaskSeconds ?? DEFAULTS.unknownTaskSeconds),
     middleware: options.middleware ?? [],
-    logger: options.logger ?? client.logger,
+    logger: options.logger ? guarded(options.logger) : client.logger,
   }
 }
 
