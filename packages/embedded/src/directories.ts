@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { accessSync, constants, lstatSync, mkdirSync } from 'node:fs'
-import { readdir, rename, rm, rmdir, stat } from 'node:fs/promises'
+import { readdir, rename, rm, stat } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
 import { closedTo, isRoot, type RunAs } from './run-as.js'
@@ -30,22 +30,17 @@ export async function createOnce(
   target: string,
   done: () => boolean,
   fill: (draft: string) => Promise<void>,
-  draft: string = draftOf(target),
 ): Promise<void> {
   if (done()) return
+  const draft = `${target}${DRAFT}${randomBytes(6).toString('hex')}`
   try {
     await fill(draft)
-    await rmdir(target).catch(() => {}) // an empty one may be there: Windows does not rename over it
     await rename(draft, target)
   } catch (error) {
     if (!done()) throw error
   } finally {
     await rm(draft, { recursive: true, force: true })
   }
-}
-
-export function draftOf(target: string): string {
-  return `${target}${DRAFT}${randomBytes(6).toString('hex')}`
 }
 
 /** Removes what killed starts left in the cache. */

@@ -6,6 +6,7 @@ import { closeSync, constants, fchownSync, openSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import type { Order, Report, RunOrder, StartOrder } from './keeper-protocol.js'
 import type { StopMode } from './options.js'
+import { recordServer } from './scratch.js'
 import { killGroup, shutDown } from './shut-down.js'
 
 const [scratch = '', orphanMode = 'fast'] = process.argv.slice(2)
@@ -52,6 +53,7 @@ function start(order: StartOrder): void {
   const { pid } = child
   if (pid === undefined) return
   server = child
+  recordServer(scratch, pid)
   child.once('exit', (code, signal) => {
     server = undefined
     report({ saw: 'exited', pid, status: String(code ?? signal) })

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readFileSync, statSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { inUse } from './data-dir.js'
 import type { Keeping } from './keeping.js'
@@ -9,7 +9,8 @@ import type { ServerHome } from './server-home.js'
 import { startFailure } from './start-failure.js'
 import { until } from './until.js'
 
-const READY_MS = 60_000
+/** A server that starts says something every 10 s, however long its recovery takes. */
+const SILENCE_MS = 60_000
 const RETRY_FOR_MS = 10_000
 const RETRY_INTERVAL_MS = 50
 const LOG_TAIL_LENGTH = 4000
@@ -24,7 +25,7 @@ interface Place {
   readonly startLog: string
 }
 
-type Failure = 'port' | 'busy' | 'leftovers' | 'other'
+type Failure = 'port' | 'busy' | 'starting' | 'leftovers' | 'other'
 
 /** Starts the server and waits until it accepts connections; what is known to pass is tried again. */
 export async function launch(
@@ -41,7 +42,8 @@ export async function launch(
     if (await becomesReady(pid, keeping, place)) return { pid, port }
     const log = readLog(place.startLog)
     const failure = classify(log)
-    const passes = failure === 'leftovers' || (failure === 'port' && options.port === undefined)
+    const passes =
+      failure === 'leftovers' || failure === 'starting' || (failure === 'port' && options.port === undefined)
     if (!passes || performance.now() > deadline) {
       throw new Error(explain(failure, { port, dataDir: place.dataDir, status: keeping.exited(pid), log }))
     }
@@ -82,15 +84,19 @@ async function becomesReady(pid: number, keeping: Keeping, place: Place): Promis
     return postmaster?.pid === pid && postmaster.status === 'ready'
   }
   const ended = (): boolean => keeping.exited(pid) !== undefined
-  if (await until(() => ended() || ready(), READY_MS)) return !ended()
+  for (let said = -1; said < sizeOf(place.startLog); ) {
+    said = sizeOf(place.startLog)
+    if (await until(() => ended() || ready(), SILENCE_MS)) return !ended()
+  }
   throw new Error(
-    `PostgreSQL was not ready after ${READY_MS / 1000} s on ${place.dataDir}. Its log ends with:\n${readLog(place.startLog)}`,
+    `PostgreSQL is not ready on ${place.dataDir}, and has said nothing for ${SILENCE_MS / 1000} s. Its log ends with:\n${readLog(place.startLog)}`,
   )
 }
 
 function classify(log: string): Failure {
   if (/could not bind .*|could not create any TCP\/IP sockets/.test(log)) return 'port'
   if (/pre-existing shared memory block/.test(log)) return 'leftovers' // processes of a killed server are about to notice
+  if (/lock file "postmaster.pid" is empty/.test(log)) return 'starting' // another server is about to write it
   if (/lock file "postmaster.pid" already exists/.test(log)) return 'busy'
   return 'other'
 }
@@ -102,6 +108,10 @@ function explain(
   if (failure === 'port') return portInUse(facts.port)
   if (failure === 'busy' || failure === 'leftovers') return inUse(facts.dataDir)
   return `PostgreSQL ended with ${facts.status} instead of starting on ${facts.dataDir}. Its log ends with:\n${facts.log}`
+}
+
+function sizeOf(file: string): number {
+  return statSync(file, { throwIfNoEntry: false })?.size ?? 0
 }
 
 function readLog(file: string): string {

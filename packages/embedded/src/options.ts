@@ -96,7 +96,8 @@ function resolveSettings(durable: boolean, given: NonNullable<StartPostgresOptio
   const settings = new Map([['max_connections', String(DEFAULTS.maxConnections)]])
   if (!durable) for (const name of ['fsync', 'synchronous_commit', 'full_page_writes']) settings.set(name, 'off')
   for (const [name, value] of Object.entries(given)) {
-    if (RESERVED.includes(name)) {
+    // As PostgreSQL reads names on its command line.
+    if (RESERVED.includes(name.toLowerCase().replaceAll('-', '_'))) {
       throw new Error(`settings.${name} is set by startPostgres itself: use the options port and dataDir instead`)
     }
     settings.set(name, typeof value === 'boolean' ? (value ? 'on' : 'off') : String(value))

@@ -20,6 +20,10 @@ export function readPostmaster(dataDir: string): Postmaster | undefined {
   }
 }
 
+export function isRunning(postmaster: Postmaster | undefined): postmaster is Postmaster {
+  return postmaster !== undefined && isAlive(postmaster.pid) && isPostgres(postmaster.pid)
+}
+
 /** A process that has ended stays in the table until its parent asks for it, which the first process of a container may never do. */
 export function isAlive(pid: number): boolean {
   try {
@@ -35,6 +39,16 @@ function isZombie(pid: number): boolean {
     return /^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'))
   } catch {
     return false // not Linux, or gone in the meantime: the next look will tell
+  }
+}
+
+/** Tells a process from a later one with the same number; `undefined` where that cannot be told. */
+export function startOf(pid: number): string | undefined {
+  try {
+    // Field 22, counted behind the name, which may hold anything: https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html
+    return readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)?.split(' ')[19]
+  } catch {
+    return undefined // not Linux
   }
 }
 

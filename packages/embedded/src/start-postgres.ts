@@ -1,7 +1,6 @@
 import { rename } from 'node:fs/promises'
 import path from 'node:path'
-import { openDataDir, userOf } from './data-dir.js'
-import { draftOf } from './directories.js'
+import { openDataDir, requireDirectory, userOf } from './data-dir.js'
 import { type Keeping, startKeeper } from './keeping.js'
 import { type Launched, launch } from './launch.js'
 import {
@@ -12,7 +11,7 @@ import {
   type StopMode,
 } from './options.js'
 import type { RunAs } from './run-as.js'
-import { createScratch, scratchPath, sweepOrphans } from './scratch.js'
+import { createScratch, scratchIn, sweepOrphans, temporaryDirectory } from './scratch.js'
 import { cloneCluster, prepareHome, type ServerHome } from './server-home.js'
 
 /** A running server. It ends with this process at the latest, however this process ends. */
@@ -56,6 +55,7 @@ interface Place {
  */
 export async function startPostgres(options: StartPostgresOptions = {}): Promise<EmbeddedPostgres> {
   const resolved = resolveOptions(options)
+  if (resolved.dataDir !== undefined) requireDirectory(resolved.dataDir)
   const user = userOf(resolved.dataDir)
   const place = placeOf(resolved.dataDir, user)
   const keeping = startKeeper(place.scratch, resolved.dataDir === undefined ? 'immediate' : 'fast')
@@ -74,10 +74,10 @@ export async function startPostgres(options: StartPostgresOptions = {}): Promise
 
 function placeOf(dataDir: string | undefined, user: RunAs | undefined): Place {
   if (dataDir !== undefined) {
-    const scratch = draftOf(dataDir)
-    return { dataDir, startLog: scratch, logFile: path.join(dataDir, 'server.log'), scratch }
+    const scratch = scratchIn(dataDir)
+    return { dataDir, startLog: path.join(scratch, 'start.log'), logFile: path.join(dataDir, 'server.log'), scratch }
   }
-  const scratch = scratchPath(user)
+  const scratch = scratchIn(temporaryDirectory(user))
   const logFile = path.join(scratch, 'server.log')
   return { dataDir: path.join(scratch, 'data'), startLog: logFile, logFile, scratch }
 }
@@ -85,7 +85,7 @@ function placeOf(dataDir: string | undefined, user: RunAs | undefined): Place {
 async function prepareData(home: ServerHome, keeping: Keeping, place: Place, options: ResolvedOptions): Promise<void> {
   if (options.dataDir !== undefined) {
     const sync = options.settings.get('fsync') !== 'off'
-    await openDataDir(home, keeping, place.dataDir, options.version, { draft: place.scratch, sync })
+    await openDataDir(home, keeping, place.dataDir, options.version, { scratch: place.scratch, sync })
     return
   }
   await sweepOrphans(path.dirname(place.scratch), home.program('postgres'))

@@ -1,17 +1,31 @@
-import { spawn } from 'node:child_process'
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { execFileSync, spawn, spawnSync } from 'node:child_process'
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import os from 'node:os'
 import path from 'node:path'
 import { startPostgres } from '@pgmq/embedded'
 import pg from 'pg'
 import { beforeEach, describe, expect, it } from 'vitest'
-import { programPath, serve } from './serving.js'
+import { ended, programPath, serve } from './serving.js'
 import { eventually, isAlive, isRemoved, ownDirectory, query, stopAfterTest, vanishes } from './situation.js'
 
 const root = process.getuid?.() === 0
+const mountObstacle = spawnSync('unshare', ['--mount', 'true']).status === 0 ? undefined : 'nothing may be mounted here'
 
 describe('a server with a data directory', () => {
   let dir: string
   let dataDir: string
+  const drafts = (): string[] =>
+    existsSync(dataDir) ? scratches(dataDir).map((name) => path.join(dataDir, name, 'data')) : []
   beforeEach(() => {
     dir = ownDirectory()
     dataDir = path.join(dir, 'data')
@@ -140,10 +154,10 @@ describe('a server with a data directory', () => {
     const child = spawn(process.execPath, [programPath('serve.mjs'), JSON.stringify({ dataDir }), 'stay'], {
       stdio: 'ignore',
     })
-    await eventually(() => readdirSync(dir).some((name) => existsSync(path.join(dir, name, 'global'))))
+    await eventually(() => drafts().some((draft) => existsSync(path.join(draft, 'global'))))
     child.kill('SIGKILL')
     await eventually(() => child.signalCode !== null)
-    expect(existsSync(dataDir)).toBe(false)
+    expect(existsSync(path.join(dataDir, 'PG_VERSION'))).toBe(false)
 
     const server = stopAfterTest(await startPostgres({ dataDir }))
 
@@ -151,6 +165,90 @@ describe('a server with a data directory', () => {
       { extname: 'pgmq' },
     ])
     expect(readdirSync(dir)).toEqual(['data'])
+    await server.stop()
+    expect(scratches(dataDir)).toEqual([])
+  })
+
+  it('is completed by the next start when the first was killed while it moved the data to their place', async () => {
+    await (await startPostgres({ dataDir })).stop()
+    const scratch = path.join(dataDir, 'pgmq-embedded-0123456789ab')
+    mkdirSync(path.join(scratch, 'data'), { recursive: true })
+    for (const name of ['PG_VERSION', 'global', 'pg_wal'])
+      renameSync(path.join(dataDir, name), path.join(scratch, 'data', name))
+    const keeper = { pid: await pidOfNobody(), machine: `${os.hostname()} ${readlinkSync('/proc/self/ns/pid')}` }
+    writeFileSync(path.join(scratch, 'keeper.json'), JSON.stringify(keeper))
+
+    const server = stopAfterTest(await startPostgres({ dataDir }))
+
+    expect(await query(server.url, 'select 1 as one')).toEqual([{ one: 1 }])
+    expect(scratches(dataDir)).not.toContain(path.basename(scratch))
+  })
+
+  it('is made by one of two that start on it for the first time, and used by it', async () => {
+    const results = await Promise.allSettled([startPostgres({ dataDir }), startPostgres({ dataDir })])
+
+    const started = results.flatMap((result) => (result.status === 'fulfilled' ? [stopAfterTest(result.value)] : []))
+    expect(started).toHaveLength(1)
+    expect(await query(started[0]?.url ?? '', 'select queue_name from pgmq.meta')).toEqual([])
+  })
+
+  it('may be a symbolic link to an empty directory, in one that cannot be written', async () => {
+    mkdirSync(path.join(dir, 'real'))
+    symlinkSync(path.join(dir, 'real'), dataDir)
+
+    await (await startPostgres({ dataDir })).stop()
+    const again = stopAfterTest(await startPostgres({ dataDir }))
+
+    expect(again.logFile).toBe(path.join(dataDir, 'server.log'))
+    expect(existsSync(path.join(dir, 'real/PG_VERSION'))).toBe(true)
+    expect(readdirSync(dir).sort()).toEqual(['data', 'real'])
+  })
+
+  it.skipIf(mountObstacle !== undefined)(
+    `may be an empty mount point${mountObstacle ? ` (skipped: ${mountObstacle})` : ''}`,
+    async () => {
+      mkdirSync(dataDir)
+      execFileSync('mount', ['-t', 'tmpfs', 'tmpfs', dataDir])
+      try {
+        mkdirSync(path.join(dataDir, 'lost+found'), { mode: 0o700 })
+        await (await startPostgres({ dataDir })).stop()
+        const again = await startPostgres({ dataDir })
+        await again.stop()
+      } finally {
+        execFileSync('umount', ['--lazy', dataDir])
+      }
+    },
+  )
+
+  it.each([
+    ['is a file', 'letters.txt', 'letters.txt is no directory'],
+    ['is below a file', 'letters.txt/data', 'letters.txt is no directory'],
+    ['is a link to nothing', 'dangling', 'dangling is a symbolic link to nothing'],
+  ])('is refused when it %s', async (_what, name, reason) => {
+    writeFileSync(path.join(dir, 'letters.txt'), 'mine')
+    symlinkSync(path.join(dir, 'nowhere'), path.join(dir, 'dangling'))
+
+    await expect(startPostgres({ dataDir: path.join(dir, name) })).rejects.toThrow(
+      `dataDir ${path.join(dir, name)} cannot be used: ${path.join(dir, reason)}. Choose another directory`,
+    )
+    expect(readFileSync(path.join(dir, 'letters.txt'), 'utf8')).toBe('mine')
+  })
+
+  it.skipIf(process.platform !== 'linux')('is refused where no directory can be made', async () => {
+    await expect(startPostgres({ dataDir: '/proc/x' })).rejects.toThrow(
+      /^dataDir \/proc\/x cannot be used: .*Choose another directory/,
+    )
+  })
+
+  it.skipIf(!root)('is refused where a normal user may not write, with the true cause', async () => {
+    const closed = path.join(dir, 'closed')
+    mkdirSync(closed, { mode: 0o755 })
+
+    await expect(
+      serve({ dataDir: path.join(closed, 'data'), cacheDir: path.join(ownedByNobody(dir), 'cache') }, 'leave', {
+        command: ['setpriv', '--reuid', 'nobody', '--regid', 'nogroup', '--clear-groups'],
+      }),
+    ).rejects.toThrow(`dataDir ${path.join(closed, 'data')} cannot be used: ${closed} cannot be written (EACCES)`)
   })
 
   it.skipIf(!root)('is refused where the unprivileged user cannot reach it', async () => {
@@ -176,6 +274,24 @@ describe('a server with a data directory', () => {
     await isRemoved(path.join(long, 'postmaster.pid'))
   })
 })
+
+function scratches(dataDir: string): string[] {
+  return readdirSync(dataDir).filter((name) => name.startsWith('pgmq-embedded-'))
+}
+
+function ownedByNobody(dir: string): string {
+  const own = path.join(dir, 'own')
+  mkdirSync(own)
+  execFileSync('chown', ['nobody:nogroup', own])
+  return own
+}
+
+/** The number of a process that is gone. */
+async function pidOfNobody(): Promise<number> {
+  const child = spawn(process.execPath, ['--version'], { stdio: 'ignore' })
+  await ended(child)
+  return child.pid ?? Number.NaN
+}
 
 /** Sends messages one by one; stops the server in the middle, and returns the ids that were acknowledged. */
 async function sendUntilStopped(url: string, stop: () => Promise<void>): Promise<unknown[]> {

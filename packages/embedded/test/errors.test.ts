@@ -37,11 +37,14 @@ describe('startPostgres', () => {
     }
   })
 
-  it.each(['port', 'listen_addresses', 'data_directory'])('refuses settings.%s', async (name) => {
-    await expect(startPostgres({ settings: { [name]: 'x' } })).rejects.toThrow(
-      `settings.${name} is set by startPostgres itself`,
-    )
-  })
+  it.each(['port', 'listen_addresses', 'data_directory', 'data-directory', 'Port'])(
+    'refuses settings.%s',
+    async (name) => {
+      await expect(startPostgres({ settings: { [name]: 'x' } })).rejects.toThrow(
+        `settings.${name} is set by startPostgres itself`,
+      )
+    },
+  )
 
   it('shows what the server says about a wrong setting, and leaves nothing behind', async () => {
     const dir = ownDirectory()

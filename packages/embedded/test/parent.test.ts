@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { startPostgres } from '@pgmq/embedded'
 import { describe, expect, it } from 'vitest'
@@ -61,6 +61,24 @@ describe('a server whose program', () => {
 
     await vanishes(serving.pid)
     await isRemoved(path.dirname(serving.dataDir))
+  })
+
+  it('is killed together with the keeper is ended in order by the next start on its data directory', async () => {
+    const dataDir = path.join(ownDirectory(), 'data')
+    const serving = await serve({ dataDir }, 'stay')
+    const [scratch = ''] = readdirSync(dataDir).filter((name) => name.startsWith('pgmq-embedded-'))
+    const keeper = keeperOf(path.join(dataDir, scratch, 'data'))
+    process.kill(keeper, 'SIGSTOP') // so that it cannot act on the death of its program
+    serving.process.kill('SIGKILL')
+    process.kill(keeper, 'SIGKILL')
+    await Promise.all([ended(serving.process), vanishes(keeper)])
+    expect(isAlive(serving.pid)).toBe(true)
+
+    const next = await startPostgres({ dataDir })
+
+    expect(isAlive(serving.pid)).toBe(false)
+    await next.stop()
+    expect(readdirSync(dataDir).filter((name) => name.startsWith('pgmq-embedded-'))).toEqual([])
   })
 
   it('is killed with SIGKILL ends in order, when it has a data directory', async () => {
