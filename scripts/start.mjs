@@ -2,11 +2,13 @@
 // Builds the example app when needed and becomes it: its arguments, its exit code, its signals. The app runs directly
 // under this process, since npm, pnpm and turbo in between would lose a SIGTERM or end before it does.
 import path from 'node:path'
-import { exitUnlessDone, installWhenNeeded, root, run, runPnpm } from './toolchain.mjs'
+import { endWithParent, exitUnlessDone, installWhenNeeded, root, run, runPnpm } from './toolchain.mjs'
 
 const app = '@pgmq/app-worker'
 const entry = path.join(root, 'apps/worker/dist/main.js')
 
+// Under a shell the program may well outlive it, as with nohup.
+if (process.env.npm_lifecycle_event) endWithParent()
 await installWhenNeeded()
 const notice = setTimeout(() => console.error('Building …'), 2_000)
 const built = await runPnpm(['exec', 'turbo', 'run', 'build', `--filter=${app}...`], { output: 'onFailure' })

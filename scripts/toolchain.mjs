@@ -69,6 +69,18 @@ export async function installWhenNeeded() {
   writeFileSync(installRecord, JSON.stringify({ pnpm: pinnedPnpm, lockfile: lockfileDigest() }))
 }
 
+/**
+ * Tells this process to stop when the one that started it is gone, which was killed without a chance to pass a signal on.
+ * There is no channel to an npm that would tell.
+ */
+export function endWithParent() {
+  const parent = process.ppid
+  const look = () => {
+    if (process.ppid !== parent) process.kill(process.pid, 'SIGTERM')
+  }
+  setInterval(look, 500).unref()
+}
+
 /** Ends the process with the program's exit code, unless all is well. */
 export function exitUnlessDone({ exitCode, interrupted }) {
   if (exitCode !== 0) process.exit(exitCode)
@@ -140,12 +152,13 @@ function forwardSignals(child, { detached }) {
   let lastAt = 0
   const handlers = Object.keys(exitCodes).map((signal) => {
     const handler = () => {
-      const repeated = signal === last && Date.now() - lastAt < 500
-      last = signal
-      lastAt = Date.now()
       // On Ctrl-C the terminal signals its whole process group, and npm passes on its own copy of it: a program that
       // takes a second signal for "now, at once" would never wind down. One in its own group hears of it here, once.
-      if (!(detached && repeated)) child.kill(signal)
+      const repeated = signal === last && Date.now() - lastAt < 500
+      if (detached && repeated) return
+      last = signal
+      lastAt = Date.now()
+      child.kill(signal)
     }
     process.on(signal, handler)
     return [signal, handler]
