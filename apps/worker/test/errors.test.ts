@@ -80,10 +80,10 @@ describe('what cannot work ends with one message and its remedy', () => {
     const file = path.join(directory, 'letters.txt')
     await writeFile(file, 'mine')
     expect(await errorOf({ args: ['--data-dir', directory] })).toMatch(
-      /^error: cannot start PostgreSQL: .* is not empty and holds no PostgreSQL data.*DATABASE_URL$/,
+      /^error: cannot start PostgreSQL: .* is not empty and holds no PostgreSQL data\. Choose a new or an empty directory\. \(--data-dir names/,
     )
     expect(await errorOf({ args: ['--data-dir', path.join(file, 'data')] })).toMatch(
-      /^error: cannot start PostgreSQL: .*letters\.txt.* Choose another --data-dir/,
+      /^error: cannot start PostgreSQL: .*letters\.txt is no directory\. Choose another directory\. \(--data-dir names the directory; with DATABASE_URL/,
     )
   })
 

@@ -3,7 +3,7 @@ import { statSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type EmbeddedPostgres, startPostgres } from '@pgmq/embedded'
-import { codeOf, Failure, textOf } from '../failure.js'
+import { Failure, textOf } from '../failure.js'
 
 /** The folder of this app, as seen from `dist/main.js`. */
 const APP = fileURLToPath(new URL('..', import.meta.url))
@@ -14,10 +14,9 @@ export async function startOwnServer(chosen: string | undefined): Promise<Embedd
   try {
     return await startPostgres({ dataDir })
   } catch (error) {
-    const remedy = 'Choose another --data-dir, or name a server of yours in DATABASE_URL'
-    const denied = ['EACCES', 'EPERM', 'EROFS'].includes(codeOf(error) ?? '')
-    const reason = denied ? `the data directory ${dataDir} may not be written to` : textOf(error).replace(/\.$/, '')
-    throw new Failure(`cannot start PostgreSQL: ${reason}. ${remedy}`, { cause: error })
+    // What to do is in the error already; how that is done here is not.
+    const means = '--data-dir names the directory; with DATABASE_URL a server of yours is used instead'
+    throw new Failure(`cannot start PostgreSQL: ${textOf(error)} (${means})`, { cause: error })
   }
 }
 
