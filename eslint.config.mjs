@@ -3,21 +3,15 @@ import importX from 'eslint-plugin-import-x'
 import n from 'eslint-plugin-n'
 import tseslint from 'typescript-eslint'
 
-const tests = [
-  '**/*.test.ts',
-  '**/*.test-d.ts',
-  '*/*/test/**',
-  '*/*/test-d/**',
-  'packages/conformance/{src,drivers}/**',
-]
+const tests = ['**/*.test.ts', '*/*/test/**', 'packages/conformance/{src,drivers}/**']
 
 // Packages that run in every JavaScript runtime, and so know nothing of Node.js.
-const neutral = ['packages/core/src/**', 'packages/hono/src/**']
+const neutral = ['packages/core/src/**']
 
 // Packages that exist for tests or development alone; they may use any other package.
-const forTests = ['packages/conformance/**', 'packages/test-database/**', 'packages/testing/**', 'packages/embedded/**']
+const forTests = ['packages/conformance/**', 'packages/test-database/**', 'packages/embedded/**']
 
-// Imports run one way: apps -> cli, hono, schedules, adapters -> core.
+// Imports run one way: apps → adapters → core.
 const nobodyImports = { regex: '^@pgmq/app-', message: 'Apps are examples: nothing imports them.' }
 const onlyCore = {
   regex: '^@pgmq/(?!core(/|$))',
@@ -46,7 +40,7 @@ const sql = [
   'with\\s+(recursive\\s+)?[\\w"]+\\s*(\\([^)]*\\)\\s*)?as\\s',
   '(alter|create|drop|truncate)\\s+(or\\s+replace\\s+)?(extension|function|index|schema|table|trigger)\\s',
 ].join('|')
-const sqlElsewhere = 'SQL lives under packages/core/src/statements alone, one statement a file.'
+const sqlElsewhere = 'SQL of the library lives under packages/core/src/statements alone, one statement a file.'
 const noSql = [
   { selector: `Literal[value=/^\\s*(${sql})/i]`, message: sqlElsewhere },
   { selector: `TemplateElement[value.cooked=/^\\s*((${sql})|update\\s+$)/i]`, message: sqlElsewhere },
@@ -60,7 +54,7 @@ export default defineConfig([
   globalIgnores(['**/dist/**', '**/node_modules/**', '**/.turbo/**', '**/coverage/**']),
   {
     name: 'typed',
-    files: ['{packages,apps}/*/{src,test,test-d,drivers}/**/*.ts'],
+    files: ['{packages,apps}/*/{src,test,drivers}/**/*.ts'],
     ignores: ['**/*.d.ts'],
     extends: [tseslint.configs.recommendedTypeChecked],
     plugins: { 'import-x': importX, n },
@@ -143,15 +137,9 @@ export default defineConfig([
   },
   {
     name: 'published for development',
-    files: ['packages/{embedded,testing}/src/**/*.ts'],
+    files: ['packages/embedded/src/**/*.ts'],
     ignores: tests,
     rules: { 'import-x/no-default-export': 'error' },
-  },
-  {
-    name: 'command line',
-    files: ['packages/cli/src/**/*.ts'],
-    ignores: tests,
-    rules: { 'no-restricted-imports': restrictImports() },
   },
   {
     name: 'every runtime',

@@ -4,7 +4,7 @@ import path from 'node:path'
 import { build } from 'esbuild'
 import { entryFiles, publicPackages } from '../packages.mjs'
 
-const neutralPackages = ['@pgmq/core', '@pgmq/hono']
+const neutralPackages = ['@pgmq/core']
 
 const problems = []
 let bundled = 0

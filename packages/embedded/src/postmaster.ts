@@ -53,7 +53,7 @@ export function startOf(pid: number): string | undefined {
 }
 
 /** False only where it is certain: on Linux, when the process can be seen and is another program. */
-export function isPostgres(pid: number): boolean {
+function isPostgres(pid: number): boolean {
   try {
     return readFileSync(`/proc/${pid}/comm`, 'utf8').trim() === 'postgres'
   } catch {
