@@ -1,4 +1,5 @@
 import { expect } from 'vitest'
+import { endConnections } from '../outage.js'
 import type { Subject } from '../subject.js'
 import { rejection, until } from '../support.js'
 
@@ -28,11 +29,7 @@ export function disconnects<C>(d: Subject<C>): void {
   d.it('a connection that broke while it was idle costs no job', ['reconnect', 'server', 'pool'], async () => {
     const queue = await d.queue()
     await d.client.enqueue(queue, { n: 1 })
-    await d
-      .sql(
-        `select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid() and backend_type = 'client backend'`,
-      )
-      .catch(() => undefined)
+    await endConnections(d)
     await until('it is there again', async () => {
       const sent = await d.client.enqueue(queue, { n: 2 }).catch((error: { code?: string }) => error.code)
       return typeof sent === 'object'

@@ -1,4 +1,5 @@
 import { expect, onTestFinished } from 'vitest'
+import { endConnections } from '../outage.js'
 import type { Subject } from '../subject.js'
 import { until } from '../support.js'
 
@@ -35,9 +36,7 @@ export function notifications<C>(d: Subject<C>): void {
     const ear = await listen('breaks')
     await until('it listens', () => ear.states.at(-1) === true)
     // Every connection but the one that asks: which of them listens is the driver's affair.
-    await d.sql(
-      `select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid() and backend_type = 'client backend'`,
-    )
+    await endConnections(d)
     await until('it has noticed', () => ear.states.includes(false))
     await until('it listens again', () => ear.states.at(-1) === true)
     await notify('breaks')

@@ -1,5 +1,6 @@
 import { createWorker, defineTask, unchecked } from '@pgmq/core'
 import { expect, onTestFinished } from 'vitest'
+import { endConnections } from '../outage.js'
 import type { Subject } from '../subject.js'
 import { until } from '../support.js'
 
@@ -49,9 +50,7 @@ export function working<C>(d: Subject<C>): void {
     const done = new Set<number>()
     const { task, worker } = await setUp((n) => done.add(n))
     await worker.start()
-    await d.sql(
-      `select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid() and backend_type = 'client backend'`,
-    )
+    await endConnections(d)
     await until('the job is enqueued', async () =>
       d.client.enqueue(task, { n: 1 }).then(
         () => true,

@@ -1,0 +1,24 @@
+import postgres from 'postgres'
+import type { PostgresConnection, PostgresPool } from '../../../postgres-js/src/connection-types.js'
+import { createDriver } from '../../../postgres-js/src/driver.js'
+import type { Opened } from '../../src/index.js'
+
+/** A driver over an `Sql` of postgres.js, and its own transactions. */
+export function onSql(url: string, options: postgres.Options<Record<string, never>> = {}): Opened<PostgresConnection> {
+  const sql = postgres(url, { max: 20, onnotice: () => undefined, ...options })
+  const driver = createDriver(sql as unknown as PostgresPool)
+  return {
+    driver,
+    transaction: async (work, isolation = 'read committed') =>
+      (await sql.begin(`isolation level ${isolation}`, (transaction) =>
+        work({
+          connection: transaction as unknown as PostgresConnection,
+          sql: (text, params = []) => transaction.unsafe(text, params as never[]),
+        }),
+      )) as never,
+    async close() {
+      await driver.close?.()
+      await sql.end({ timeout: 5 })
+    },
+  }
+}
