@@ -67,6 +67,7 @@ describeDatabase('a rehearsal, whose mails are caught', () => {
   it('names its queue, also with a prefix', async () => {
     const app = startApp({ args: ['--watch', '--queue-prefix', 'unison'], env: env() })
     await app.says('Waiting for jobs in queue unison_user_tasks_rehearsal;')
+    expect(app.stdout()).toContain('It is a rehearsal, on a queue of its own: unison_user_tasks_rehearsal')
     app.kill('SIGTERM')
     expect(await app.ended).toBe(0)
   })

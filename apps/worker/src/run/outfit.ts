@@ -62,6 +62,7 @@ export async function createOutfit(
   await requireRights(pool, queue)
   await prepareTables(pool)
   const { mailer, catcher } = await openMail(settings, terminal, log, closers, stop)
+  if (catcher) terminal.line(`It is a rehearsal, on a queue of its own: ${queue}`)
   const client = createClient(pool, {
     ...(queuePrefix !== undefined && { queuePrefix }),
     visibilitySeconds,
