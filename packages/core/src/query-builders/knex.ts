@@ -40,8 +40,11 @@ export function fromKnex(trx: KnexTransaction): SqlExecutor {
       const prefix = `${strings.reduce((sql, string, i) => `${sql}$${i}${string}`)} - `
       throw statementError(error, (message) => (message.startsWith(prefix) ? message.slice(prefix.length) : message))
     }
-  })
+  }, asItIs)
 }
+
+/** Whatever the above throws is translated. */
+const asItIs = (error: unknown): Error => error as Error
 
 /** Knex reads `?` and `??` everywhere, in strings too, and `\?` as a question mark. */
 function withQuestionMarks(strings: readonly string[]): string {
