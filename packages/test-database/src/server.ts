@@ -1,3 +1,5 @@
+import type { PostgresVersion } from '@pgmq/embedded'
+
 /** A server for one vitest run. */
 export interface TestServer {
   readonly url: string
@@ -9,10 +11,11 @@ export interface TestServer {
 const IMAGE = 'ghcr.io/pgmq/pg18-pgmq:v1.11.1'
 const MAX_CONNECTIONS = 200
 
-/** The server named by DATABASE_URL, else one in a container, else one from npm packages. */
-export async function obtainServer(databaseUrl: string | undefined): Promise<TestServer> {
+/** The server named by DATABASE_URL, else one in a container, else one from npm packages, of a version if one is asked for. */
+export async function obtainServer(databaseUrl: string | undefined, version?: PostgresVersion): Promise<TestServer> {
   if (databaseUrl) return given(databaseUrl)
-  return (await hasContainerEngine()) ? container() : embedded()
+  if (version !== undefined) return embedded(version)
+  return (await hasContainerEngine()) ? container() : embedded(18)
 }
 
 function given(url: string): TestServer {
@@ -41,9 +44,9 @@ async function container(): Promise<TestServer> {
   }
 }
 
-async function embedded(): Promise<TestServer> {
+async function embedded(version: PostgresVersion): Promise<TestServer> {
   const { startPostgres } = await import('@pgmq/embedded')
-  const postgres = await startPostgres({ durable: false, settings: { max_connections: MAX_CONNECTIONS } })
+  const postgres = await startPostgres({ version, durable: false, settings: { max_connections: MAX_CONNECTIONS } })
   return {
     url: postgres.url,
     description: `@pgmq/embedded (PostgreSQL ${postgres.version}, pid ${postgres.pid})`,

@@ -1,3 +1,6 @@
+import { readFileSync } from 'node:fs'
+import path from 'node:path'
+import type { PostgresVersion } from '@pgmq/embedded'
 // eslint-disable-next-line import-x/no-extraneous-dependencies -- the root's, see tsup.config.ts
 import type { TestProject } from 'vitest/node'
 import { createTemplate, dropDatabase } from './admin.js'
@@ -11,10 +14,13 @@ export async function setup(project: TestProject): Promise<(() => Promise<void>)
     console.log('SKIP_INTEGRATION_TESTS=true: the tests that need a database are skipped')
     return undefined
   }
-  const server = await obtainServer(process.env.DATABASE_URL)
+  const { DATABASE_URL, PGMQ_TEST_POSTGRES, PGMQ_TEST_INSTALL, PGMQ_TEST_RESHAPE } = process.env
+  const version = PGMQ_TEST_POSTGRES ? (Number(PGMQ_TEST_POSTGRES) as PostgresVersion) : undefined
+  const server = await obtainServer(DATABASE_URL, version)
   let provided: ProvidedServer
   try {
-    provided = await createTemplate(server.url)
+    const reshape = PGMQ_TEST_RESHAPE?.split(path.delimiter).map((file) => readFileSync(file, 'utf8'))
+    provided = await createTemplate(server.url, { sqlOnly: PGMQ_TEST_INSTALL === 'sql', reshape: reshape?.join('\n') })
   } catch (error) {
     await server.stop()
     const reason = error instanceof Error ? error.message : String(error)

@@ -124,7 +124,7 @@ export function values<C>(d: Subject<C>): void {
     expect(row?.message).toBe(exact)
   })
 
-  d.it('headers come back with a retry, a dead letter and a redrive, whatever they are', [], async () => {
+  d.it('headers come back with a retry, a dead letter and a redrive, whatever they are', ['headers'], async () => {
     const queue = await d.queue()
     for (const headers of ['{"a": {"b": [1]}}', '[1, 2]', '"text"', '5', null])
       await d.sql(`insert into pgmq.q_${queue} (vt, message, headers) values (now(), '{}', $1::text::jsonb)`, [headers])
