@@ -1,4 +1,5 @@
-import { createProtocol } from '@pgmq/core/protocol'
+import type { SqlExecutor } from '@pgmq/core'
+import { createProtocol, type Protocol } from '@pgmq/core/protocol'
 import { expect, it } from 'vitest'
 import { begin } from './support/connection.js'
 import { describeSuite } from './support/harness.js'
@@ -33,6 +34,29 @@ describeSuite('the protocol', (h) => {
     await createProtocol(h.client.with(tx)).send(queue, 1)
     await tx.query('rollback')
     expect(await rows(h, `q_${queue}`)).toEqual([])
+  })
+
+  it('asks nothing before its first statement on a pool, and the catalog once on a connection', async () => {
+    const queue = await fresh()
+    const sent: string[] = []
+    const spied = (scope: 'pool' | 'connection'): SqlExecutor => ({
+      scope,
+      async query(text, params) {
+        sent.push(text)
+        return (await h.pool.query({ text, values: [...params], types: { getTypeParser: () => String } })).rows
+      },
+    })
+    const pgmq = createProtocol(spied('pool'))
+    await pgmq.send(queue, 1)
+    await pgmq.readGrouped(queue)
+    expect(sent).toHaveLength(2)
+    sent.length = 0
+    const inside = createProtocol(spied('connection'))
+    for (const calls of [4, 2]) {
+      await inside.readGrouped(queue)
+      await inside.send(queue, 1)
+      expect(sent.splice(0)).toHaveLength(calls)
+    }
   })
 
   it('says what it takes', async () => {
@@ -204,7 +228,7 @@ describeSuite('the protocol', (h) => {
 
   // ── Arguments ───────────────────────────────────────────────────────────────────────────────────
 
-  it.each<[string, string, (pgmq: ReturnType<typeof protocolOf>, queue: string) => Promise<unknown>]>([
+  it.each<[string, string, (pgmq: Protocol, queue: string) => Promise<unknown>]>([
     ['a negative limit', 'limit', (p, q) => p.read(q, { limit: -1 })],
     ['a limit of null, which upstream takes for all', 'limit', (p, q) => p.read(q, { limit: null as never })],
     ['a limit of 0', 'limit', (p, q) => p.pop(q, { limit: 0 })],
@@ -217,7 +241,7 @@ describeSuite('the protocol', (h) => {
     ['a delay of null', 'delay', (p, q) => p.sendBatch(q, [1], { delay: null as never })],
     ['a delay for ever', 'delay', (p, q) => p.send(q, 1, { delay: Number.POSITIVE_INFINITY })],
     ['a delay until no time', 'delay', (p, q) => p.send(q, 1, { delay: new Date(Number.NaN) })],
-    ['a delay in words', 'delay', (p, q) => p.sendTopic('a.b', 1, { delay: '5' as never })],
+    ['a delay in words', 'delay', (p) => p.sendTopic('a.b', 1, { delay: '5' as never })],
     ['a vt of NaN', 'vt', (p, q) => p.setVt(q, '1', Number.NaN)],
     ['a negative vt', 'vt', (p, q) => p.setVt(q, ['1'], -5)],
     ['an id that is a number', 'id', (p, q) => p.archive(q, 1 as never)],

@@ -10,6 +10,8 @@ import type { Feature } from './features.js'
 export interface Learned {
   readonly knowledge: Knowledge
   functions: ReadonlySet<string>
+  /** Seen once: it is not asked again before each statement inside a transaction. */
+  installed: boolean
 }
 
 /** How long to stand before the senders, each of the few times that it is tried. */
@@ -18,8 +20,7 @@ const LOCK_NOT_AVAILABLE = '55P03'
 const NO_QUEUE: QueueName = { logical: '', physical: '' }
 const UNDEFINED_FUNCTION = '42883'
 const NO_SCHEMA = '3F000'
-/** A column that a table has not, or rows that are not of the type which a function returns. */
-const OLD_TABLE: ReadonlySet<string> = new Set(['42703', '42804'])
+const UNDEFINED_COLUMN = '42703'
 
 /** The protocol on one executor. */
 export class ProtocolContext {
@@ -63,7 +64,7 @@ export class ProtocolContext {
 
   /** A statement that needs no queue, or makes it. @throws EXTENSION_MISSING */
   async plain<T>(doing: Doing, statement: Statement<T>, queue: QueueName = NO_QUEUE): Promise<T> {
-    if (!this.pooled) await this.#assertInstalled(doing)
+    if (!this.pooled && !this.#learned.installed) await this.#assertInstalled(doing)
     try {
       return await this.session.runOn(queue, statement, doing)
     } catch (error) {
@@ -87,6 +88,11 @@ export class ProtocolContext {
   /** Asked for before it is tried. @throws FEATURE_UNSUPPORTED */
   async need(feature: Feature, doing: Doing): Promise<void> {
     if (!(await this.has(feature.signature, doing))) throw unsupported(feature, doing)
+  }
+
+  /** Whether pgmq has a function, by what was learned so far. */
+  knows(signature: string): boolean {
+    return this.#learned.functions.has(signature)
   }
 
   /** Whether pgmq has a function. What it has not it may have by now: then the catalog is asked again. */
@@ -118,6 +124,7 @@ export class ProtocolContext {
     if (error !== undefined && state !== NO_SCHEMA && state !== '42P01' && state !== UNDEFINED_FUNCTION) return
     const { installed, database } = await this.session.inspect(NO_QUEUE, doing)
     if (!installed) throw extensionMissing(database, error)
+    this.#learned.installed = true
   }
 }
 
@@ -125,7 +132,8 @@ export function stateOf(error: unknown): string | null {
   return isPgmqError(error, 'QUERY_FAILED') ? error.details.sqlState : null
 }
 
-export const isAboutOldTable = (error: unknown): boolean => OLD_TABLE.has(stateOf(error) ?? '')
+/** One of pgmq's functions names a column that a table from before an update lacks. */
+export const isAboutOldTable = (error: unknown): boolean => stateOf(error) === UNDEFINED_COLUMN
 
 export function queueMissing(queue: QueueName, doing: Doing, cause?: unknown): PgmqError {
   const remedy = `Create it: await pgmq.create(${JSON.stringify(queue.logical)})`

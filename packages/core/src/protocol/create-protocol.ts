@@ -3,7 +3,7 @@ import type { PgmqClient } from '../client/pgmq-client.js'
 import type { Driver, SqlExecutor } from '../driver.js'
 import { configurationInvalid, errorText } from '../errors.js'
 import { Knowledge } from '../session.js'
-import { ProtocolContext } from './context.js'
+import { type Learned, ProtocolContext } from './context.js'
 import { type GroupVerbs, groupVerbs } from './group-verbs.js'
 import { type MessageVerbs, messageVerbs } from './message-verbs.js'
 import { type MetricsVerbs, metricsVerbs } from './metrics-verbs.js'
@@ -56,7 +56,8 @@ export function createProtocol<Connection = never>(
   { preparedStatements = true }: ProtocolOptions = {},
 ): Protocol<Connection> {
   const { executor, executorFor } = sourceOf(on)
-  const learned = { knowledge: new Knowledge(preparedStatements, undefined), functions: new Set<string>() }
+  const knowledge = new Knowledge(preparedStatements, undefined)
+  const learned: Learned = { knowledge, functions: new Set(), installed: false }
   const verbs = (context: ProtocolContext): Protocol<Connection> => ({
     ...queueVerbs(context),
     ...messageVerbs(context),

@@ -76,11 +76,10 @@ async function readGroups(
 ): Promise<readonly MessageRecord[]> {
   const { seconds, limit } = readArguments(options)
   const doing: Doing = { verb: `read groups from "${queue}"`, grants: 'grant select, update on pgmq."q_{q}"' }
-  const namesColumn = !context.pooled && (await context.has(SET_VT_BY_TIME, doing))
   try {
     return await context.feature(feature, doing, () =>
       context.run(queue, doing, (shape) => {
-        if (namesColumn && !shape.lastReadAt) throw tableTooOld(shape)
+        if (!context.pooled && !shape.lastReadAt && context.knows(SET_VT_BY_TIME)) throw tableTooOld(shape)
         return readGrouped(shape, name, seconds, limit)
       }),
     )
@@ -95,8 +94,8 @@ const SET_VT_BY_TIME = 'set_vt(text, bigint, timestamp with time zone)'
 function tableTooOld(queue: QueueName, cause?: unknown): Error {
   return pgmqError(
     'FEATURE_UNSUPPORTED',
-    `cannot read groups from "${queue.logical}": its tables are older than pgmq's functions, which write a column that they lack or have elsewhere. Update the extension to 1.11 or later, and run: ${addLastReadAt(queue)}`,
-    { feature: 'grouped reads of tables from before an upgrade', since: '1.11.0' },
+    `cannot read groups from "${queue.logical}": its tables are older than pgmq's functions, which write a column that they lack. Run: ${addLastReadAt(queue)}`,
+    { feature: 'grouped reads of tables from before an upgrade', since: '1.10.0' },
     cause,
   )
 }

@@ -3,7 +3,7 @@ import { archiveTable, type QueueShape, queueTable, type Statement, shownUs } fr
 import { decodeRecord, type MessageRecord, shownTime } from './messages.js'
 
 /** Upstream's header for a message's group; those without share one. */
-export const GROUP_HEADER = 'x-pgmq-group'
+const GROUP_HEADER = 'x-pgmq-group'
 const NO_GROUP = '_default_fifo_group'
 
 export type GroupedRead = 'read_grouped' | 'read_grouped_rr' | 'read_grouped_head'
