@@ -1,12 +1,21 @@
 import type { Driver } from '@pgmq/core'
 
 /**
- * What a driver may lack. `server`: others can connect to its database. `pool`: its executor is no single connection, so
+ * What a driver may lack. `types`: a column that is no text comes as text all the same (core asks for texts alone). `server`: others can connect to its database. `pool`: its executor is no single connection, so
  * each statement commits by itself. `transaction`: `executorFor` joins the driver's own. `reserve`, `notifier`: the
  * port's members. `session`: what one connection sends stays in one session of the server's. `limits`: `timeoutMs` and
  * `signal`. `reconnect`: it outlives a connection that breaks.
  */
-export type Capability = 'server' | 'pool' | 'transaction' | 'reserve' | 'session' | 'notifier' | 'limits' | 'reconnect'
+export type Capability =
+  | 'types'
+  | 'server'
+  | 'pool'
+  | 'transaction'
+  | 'reserve'
+  | 'session'
+  | 'notifier'
+  | 'limits'
+  | 'reconnect'
 
 export type Isolation = 'read committed' | 'repeatable read' | 'serializable'
 

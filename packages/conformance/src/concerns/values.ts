@@ -30,7 +30,7 @@ const BODIES: readonly (readonly [string, Readonly<Record<string, JsonValue>>])[
 
 /** Parameters, columns and JSON come through unchanged, whatever the driver would make of them by itself. */
 export function values<C>(d: Subject<C>): void {
-  d.it('every column is the text that PostgreSQL writes, or null', [], async () => {
+  d.it('every column is the text that PostgreSQL writes, or null', ['types'], async () => {
     const [row] = await d.driver.executor.query(
       `select 42 as int4, 9007199254740993 as int8, 1.50 as numeric, true as bool, null::int as missing, '' as empty,
          '{1,2,3}'::int[] as ints, '{"a": [1, "ü"]}'::jsonb as jsonb, '{"a":1}'::json as json, '\\x00ff'::bytea as bytea,
@@ -69,7 +69,7 @@ export function values<C>(d: Subject<C>): void {
     })
 
   d.it('numbers travel as text', [], async () => {
-    const text = 'select $1::text as whole, $2::text::float8::text as part, $3::text::int + 1 as sum'
+    const text = 'select $1::text as whole, $2::text::float8::text as part, ($3::text::int + 1)::text as sum'
     expect(await d.driver.executor.query(text, [42, 0.1, 41])).toEqual([{ whole: '42', part: '0.1', sum: '42' }])
   })
 
