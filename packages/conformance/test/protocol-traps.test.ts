@@ -76,6 +76,20 @@ describeSuite('the protocol and the traps of pgmq:', (h) => {
     expect(await protocolOf(h).send(queue, 1)).toBe('4')
   })
 
+  it('a purge does without the right to truncate', async () => {
+    const queue = await filled(3)
+    await h.sql('drop role if exists sweeper')
+    await h.sql(`create role sweeper; grant usage on schema pgmq to sweeper`)
+    await h.sql(`grant select, update, delete on pgmq.q_${queue} to sweeper`)
+    const pgmq = protocolOf({ client: h.clientWith({}, h.poolWith({ options: '-c role=sweeper' })) })
+    expect(await pgmq.purge(queue)).toBe(3)
+    await h.sql(`revoke delete on pgmq.q_${queue} from sweeper`)
+    await h.sql(`insert into pgmq.q_${queue} (vt, message) values (now(), '1')`)
+    const { details } = await refusal(pgmq.purge(queue), 'PERMISSION_DENIED')
+    expect(details.grant).toContain(`grant select, update, delete on pgmq."q_${queue}" to sweeper`)
+    await h.sql('drop owned by sweeper; drop role sweeper')
+  })
+
   it('a purge inside a transaction rolls back with it', async () => {
     const queue = await filled(3)
     const tx = await begin(h)
