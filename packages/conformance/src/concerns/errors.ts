@@ -24,7 +24,7 @@ export function errors<C>(d: Subject<C>): void {
     const error = await rejection(d.driver.executor.query('select from nowhere', []))
     expect(error).toBeInstanceOf(Error)
     expect(error.message).toContain('nowhere')
-    expect(await d.driver.executor.query('select 1 as one', [])).toEqual([{ one: '1' }])
+    expect(await d.driver.executor.query(`select '1'::text as one`, [])).toEqual([{ one: '1' }])
   })
 
   d.it('a queue that is not there is QUEUE_NOT_FOUND', [], async () => {

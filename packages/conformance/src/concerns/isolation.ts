@@ -7,7 +7,7 @@ const LEVELS: readonly Isolation[] = ['read committed', 'repeatable read', 'seri
 /** Callers at every isolation level. */
 export function isolation<C>(d: Subject<C>): void {
   for (const level of LEVELS) {
-    d.it(`a job is enqueued under ${level}, also where its queue is new`, ['transaction'], async () => {
+    d.it(`a job is enqueued under ${level}, also where its queue is new`, ['transaction', 'server'], async () => {
       const queue = `isolated_${level.replace(' ', '_')}`
       await d.transaction(async ({ connection, sql }) => {
         await sql('select 1')

@@ -45,7 +45,7 @@ export function transactions<C>(d: Subject<C>): void {
     expect(await bodies(queue)).toEqual([{ n: 1 }, { n: 3 }])
   })
 
-  d.it('a queue that does not exist yet is made for it', ['transaction'], async () => {
+  d.it('a queue that does not exist yet is made for it', ['transaction', 'server'], async () => {
     await d.transaction(({ connection }) => d.client.with(connection).enqueue('made_inside', { n: 1 }))
     expect(await bodies('made_inside')).toEqual([{ n: 1 }])
   })
