@@ -13,7 +13,7 @@ describeDatabase('a run that is killed, or not alone', () => {
 
   it('is taken up by the next: every user is handled, and only mails on their way go out twice', async () => {
     const smtp = await startTestSmtp({ holdAfter: 20 })
-    const args = [await writeCsv(60, '61,No Address,'), '--concurrency', String(CONCURRENCY), '--visibility', '2']
+    const args = [await writeCsv(60, '61,No Address,'), '--concurrency', String(CONCURRENCY), '--visibility', '6']
     const env = { DATABASE_URL: database.url, SMTP_URL: smtp.url }
     const first = startApp({ args, env })
     await until(() => smtp.held.length === CONCURRENCY)

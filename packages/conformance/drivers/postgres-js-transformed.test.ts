@@ -8,7 +8,7 @@ describeDriver({
   name: 'postgres.js with camel case and types of its own',
   setup: (url) =>
     onSql(url, {
-      transform: postgres.camel as never,
+      transform: postgres.camel,
       types: {
         text: { to: 25, from: [25], serialize: upperCase, parse: upperCase },
         bigint: postgres.BigInt,

@@ -210,6 +210,30 @@ describeSuite('queues', (h) => {
     )
   })
 
+  it('are purged behind an open reader without stopping a sender', async () => {
+    const queue = h.queue()
+    await h.client.enqueueMany(queue, [{ n: 1 }, { n: 2 }])
+    const reader = await begin(h)
+    await reader.query(`select from pgmq.q_${queue}`)
+    const purged = h.client.queues.purge(queue)
+    const sent = h.client.enqueue(queue, { n: 3 })
+    await sent
+    // With it, or without: it was sent meanwhile.
+    expect((await purged) + (await places(h, queue)).queue).toBe(3)
+  })
+
+  it('are not dropped behind an open reader, which is said soon and stops no sender', async () => {
+    const queue = h.queue()
+    await h.client.enqueue(queue, { n: 1 })
+    const reader = await begin(h)
+    await reader.query(`select from pgmq.q_${queue}`)
+    const dropped = refusal(h.client.queues.drop(queue), 'QUERY_FAILED')
+    await h.client.enqueue(queue, { n: 2 })
+    expect(await dropped).toMatchObject({ details: { sqlState: '55P03' } })
+    await reader.query('rollback')
+    expect(await h.client.queues.drop(queue)).toBe(true)
+  })
+
   it.each(['metrics', 'purge', 'peek', 'archived'] as const)('that are missing are refused by %s', async (verb) => {
     const queue = h.queue()
     const error = await refusal(h.client.queues[verb](queue), 'QUEUE_NOT_FOUND')

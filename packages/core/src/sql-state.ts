@@ -4,10 +4,11 @@ export const UNDEFINED_TABLE = '42P01'
 /** Undefined table, column, function, schema: they teach something about the queue's tables. */
 const ABOUT_TABLES: ReadonlySet<string> = new Set([UNDEFINED_TABLE, '42703', '42883', '3F000'])
 export const INSUFFICIENT_PRIVILEGE = '42501'
+export const LOCK_NOT_AVAILABLE = '55P03'
 /** A pooler in transaction mode: the named statement is another session's, or nobody's. */
 const NAMED_STATEMENT: ReadonlySet<string> = new Set(['42P05', '26000'])
 /** Deadlock, serialisation failure, lock not available: nothing was written, and the next try may pass. */
-const TRANSIENT: ReadonlySet<string> = new Set(['40P01', '40001', '55P03'])
+const TRANSIENT: ReadonlySet<string> = new Set(['40P01', '40001', LOCK_NOT_AVAILABLE])
 /** The server took no statement on this connection: starting up, too many clients, refused, no such database. */
 const NOT_SENT = /^(57P03|53300|28...|3D000)$/
 /** The connection ended under the statement: it may have run. */

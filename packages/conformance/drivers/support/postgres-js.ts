@@ -1,18 +1,18 @@
 import postgres from 'postgres'
-import type { PostgresConnection, PostgresPool } from '../../../postgres-js/src/connection-types.js'
+import type { PostgresConnection } from '../../../postgres-js/src/connection-types.js'
 import { createDriver } from '../../../postgres-js/src/driver.js'
 import type { Opened } from '../../src/index.js'
 
 /** A driver over an `Sql` of postgres.js, and its own transactions. */
 export function onSql(url: string, options: postgres.Options<Record<string, never>> = {}): Opened<PostgresConnection> {
   const sql = postgres(url, { max: 20, onnotice: () => undefined, ...options })
-  const driver = createDriver(sql as unknown as PostgresPool)
+  const driver = createDriver(sql)
   return {
     driver,
     transaction: async (work, isolation = 'read committed') =>
       (await sql.begin(`isolation level ${isolation}`, (transaction) =>
         work({
-          connection: transaction as unknown as PostgresConnection,
+          connection: transaction,
           sql: (text, params = []) => transaction.unsafe(text, params as never[]),
         }),
       )) as never,

@@ -2,17 +2,17 @@ import type { StoredMessage } from '../message.js'
 import { checkedId } from '../message.js'
 import { wholeNumber } from '../options.js'
 import type { Doing } from '../session.js'
+import { dropQueue } from '../statements/clear-queue.js'
 import {
   type ArchivedMessage,
-  dropQueue,
   listQueues,
   peek,
   peekArchive,
-  purgeQueue,
   type QueueInfo,
   type QueueMetrics,
   queueMetrics,
 } from '../statements/queues.js'
+import { lockRefused, PATIENCE_MS, purge } from './clear-queue.js'
 import type { ClientContext } from './context.js'
 import { makeQueue } from './make-queue.js'
 import type { Page, PageOptions, Queues } from './pgmq-client.js'
@@ -36,15 +36,21 @@ export class QueueAdmin implements Queues {
       const queue = this.#context.existing(name)
       const doing: Doing = { verb: `drop queue "${name}"`, grants: 'grant <owner of pgmq."q_{q}">' }
       if (!(await session.inspect(queue, doing)).queue) return false
-      const dropped = await session.run(queue, doing, () => dropQueue(queue.physical))
+      const patienceMs = this.#context.pooled ? PATIENCE_MS : null
+      const dropped = await session.runOn(queue, dropQueue(queue, patienceMs), doing).catch((error: unknown) => {
+        throw lockRefused(error, doing)
+      })
       shared.knowledge.shapes.delete(queue.physical)
       return dropped
     })
   }
 
   purge(name: string): Promise<number> {
-    const doing: Doing = { verb: `purge queue "${name}"`, grants: 'grant truncate, select on pgmq."q_{q}"' }
-    return this.#context.runOn(name, doing, ({ physical }) => purgeQueue(physical))
+    const { session, pooled } = this.#context
+    return this.#context.run(() => {
+      const queue = this.#context.existing(name)
+      return purge(name, (doing, make) => session.run(queue, doing, make), pooled)
+    })
   }
 
   async list(): Promise<readonly QueueInfo[]> {

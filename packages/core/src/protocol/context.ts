@@ -1,3 +1,4 @@
+import { lockRefused, PATIENCE_MS } from '../client/clear-queue.js'
 import type { SqlExecutor } from '../driver.js'
 import { isPgmqError, type PgmqError, pgmqError } from '../errors.js'
 import { existingQueueName, type QueueName } from '../queue-name.js'
@@ -14,9 +15,6 @@ export interface Learned {
   installed: boolean
 }
 
-/** How long to stand before the senders, each of the few times that it is tried. */
-const PATIENCE_MS = 200
-const LOCK_NOT_AVAILABLE = '55P03'
 const NO_QUEUE: QueueName = { logical: '', physical: '' }
 const UNDEFINED_FUNCTION = '42883'
 const NO_SCHEMA = '3F000'
@@ -75,14 +73,10 @@ export class ProtocolContext {
 
   /** A statement that needs the queue's table for itself. @throws QUERY_FAILED with 55P03 when it does not get it */
   async alone<T>(name: string, doing: Doing, make: (patienceMs: number | null) => Statement<T>): Promise<T> {
-    const queue = existingQueueName(name, undefined)
-    try {
-      return await this.plain(doing, make(this.pooled ? PATIENCE_MS : null), queue)
-    } catch (error) {
-      if (stateOf(error) !== LOCK_NOT_AVAILABLE) throw error
-      const message = `cannot ${doing.verb}: a transaction on the queue is open, and to wait for its end would stop every sender. End it, and try again`
-      throw pgmqError('QUERY_FAILED', message, { sqlState: LOCK_NOT_AVAILABLE }, error)
-    }
+    const statement = make(this.pooled ? PATIENCE_MS : null)
+    return await this.plain(doing, statement, existingQueueName(name, undefined)).catch((error: unknown) => {
+      throw lockRefused(error, doing)
+    })
   }
 
   /** Asked for before it is tried. @throws FEATURE_UNSUPPORTED */

@@ -1,16 +1,17 @@
+import { purge } from '../client/clear-queue.js'
 import { configurationInvalid, pgmqError } from '../errors.js'
 import { shown } from '../message.js'
 import { wholeNumber } from '../options.js'
 import { existingQueueName, type QueueName } from '../queue-name.js'
 import type { Doing } from '../session.js'
+import { dropQueue } from '../statements/clear-queue.js'
 import type { Look } from '../statements/protocol/look.js'
-import { convertArchivePartitioned, createPartitioned, dropQueue, unlist } from '../statements/protocol/queues.js'
+import { convertArchivePartitioned, createPartitioned, unlist } from '../statements/protocol/queues.js'
 import { createQueue, listQueues, type QueueInfo } from '../statements/queues.js'
 import { optionsOf } from './arguments.js'
 import { type ProtocolContext, queueMissing, stateOf } from './context.js'
 import { FEATURES } from './features.js'
 import { nameTaken, newQueueName } from './new-queue-name.js'
-import { purge } from './purge.js'
 
 export interface CreateOptions {
   /** Faster, and empty after a crash of the server; its archive is not. */
@@ -111,7 +112,7 @@ export function queueVerbs(context: ProtocolContext): QueueVerbs {
       await context.plain(doing, convertArchivePartitioned(queue, request), queue)
     },
     drop: (name) => drop(context, name),
-    purge: (name) => purge(context, name),
+    purge: (name) => purge(name, (doing, make) => context.run(name, doing, make), context.pooled),
     listQueues: () => context.plain({ verb: 'list queues', grants: 'grant select on pgmq.meta' }, listQueues()),
   }
 }

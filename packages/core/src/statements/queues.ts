@@ -9,22 +9,6 @@ export function createQueue(physical: string, unlogged: boolean): Statement<void
   return { text: `select from pgmq.${create}($1::text)`, params: [physical], decode: () => undefined }
 }
 
-export function dropQueue(physical: string): Statement<boolean> {
-  return {
-    text: 'select pgmq.drop_queue($1::text)::text dropped',
-    params: [physical],
-    decode: ([row]) => row?.dropped === 'true',
-  }
-}
-
-export function purgeQueue(physical: string): Statement<number> {
-  return {
-    text: 'select pgmq.purge_queue($1::text)::text purged',
-    params: [physical],
-    decode: ([row]) => Number(row?.purged),
-  }
-}
-
 export interface QueueInfo {
   readonly name: string
   readonly createdAt: Date

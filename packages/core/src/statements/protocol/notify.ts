@@ -1,6 +1,6 @@
 import { fromMicroseconds } from '../../message.js'
+import { patiently } from '../clear-queue.js'
 import { type Statement, shownUs } from '../parts.js'
-import { patiently } from './patience.js'
 
 /** `throttleMs`: `null` before pgmq 1.8, which knows none. With it the call is ambiguous on no version. */
 export function enableNotifyInsert(
