@@ -16,9 +16,7 @@ for (const name of readdirSync(fixtures)) {
   cpSync(path.join(fixtures, name), project, { recursive: true })
   const manifest = JSON.parse(readFileSync(path.join(project, 'package.json'), 'utf8'))
   await installProject(project, manifest, tarballs)
-  if (name !== 'core' && existsSync(path.join(project, 'node_modules/@pgmq/core'))) {
-    throw new Error(`${name}: core must be nested under the adapter`)
-  }
+  if (name !== 'core') checkTree(name, project)
   for (const type of ['module', 'commonjs']) {
     setModuleType(project, type)
     for (const compiler of Object.keys(manifest.devDependencies).filter((each) => each.startsWith('typescript'))) {
@@ -33,4 +31,15 @@ for (const name of readdirSync(fixtures)) {
     }
   }
 }
+/** An adapter brings one copy of core, nested under it, and no driver but its own. */
+function checkTree(name, project) {
+  if (existsSync(path.join(project, 'node_modules/@pgmq/core')))
+    throw new Error(`${name}: core must be nested under the adapter`)
+  const installed = readdirSync(path.join(project, 'node_modules/.pnpm'))
+  const count = (prefix) => installed.filter((each) => each.startsWith(prefix)).length
+  if (count('@pgmq+core@') !== 1) throw new Error(`${name}: there are ${count('@pgmq+core@')} copies of core`)
+  const drivers = ['pg', 'postgres'].filter((driver) => count(`${driver}@`) > 0)
+  if (drivers.length !== 1) throw new Error(`${name}: the drivers in its tree are ${drivers.join(', ')}`)
+}
+
 console.log(`compiled: ${compiled.join(', ')}`)

@@ -57,6 +57,7 @@ export type {
   MessageRef,
   Page,
   PageOptions,
+  PgmqClient as PgmqClientOf,
   PgmqError,
   PgmqErrorCode,
   PgmqErrorDetails,

@@ -60,6 +60,7 @@ export type {
   MessageRef,
   Page,
   PageOptions,
+  PgmqClient as PgmqClientOf,
   PgmqError,
   PgmqErrorCode,
   PgmqErrorDetails,
