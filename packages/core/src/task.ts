@@ -1,7 +1,7 @@
+import { checkRetry } from './checks.js'
 import { configurationInvalid } from './errors.js'
 import type { JsonObject, JsonValue } from './json.js'
 import type { MessageRef } from './message.js'
-import { checkRetry } from './options.js'
 import { queueName } from './queue-name.js'
 import type { RetryPolicy } from './retry/policy.js'
 import type { InferInput, InferOutput, StandardSchema } from './schema.js'

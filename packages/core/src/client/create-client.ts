@@ -2,7 +2,7 @@
 
 import type { HandlerContext } from '../attempt/handler.js'
 import type { Driver, SqlExecutor } from '../driver.js'
-import { configurationInvalid, errorText } from '../errors.js'
+import { configurationInvalid } from '../errors.js'
 import type { JsonValue } from '../json.js'
 import type { Lease, Message, MessageRef } from '../message.js'
 import { type ClientOptions, resolveClientOptions } from '../options.js'
@@ -11,6 +11,7 @@ import { notify } from '../statements/enqueue.js'
 import { ClientContext, type Shared } from './context.js'
 import { DeadLetterAdmin } from './dead-letters.js'
 import { Enqueuer } from './enqueuer.js'
+import { executorOf } from './executor-of.js'
 import { Leases } from './leases.js'
 import { NotifyThrottle } from './notify-throttle.js'
 import type { DequeueOptions, EnqueueResult, PgmqClient } from './pgmq-client.js'
@@ -62,26 +63,6 @@ export function contextOf(client: PgmqClient): ClientContext {
   const context = (client as { [CONTEXT]?: ClientContext } | undefined)?.[CONTEXT]
   if (!context) throw configurationInvalid('client', 'client is none that createClient made')
   return context
-}
-
-/** An executor of the caller's, or the driver's own kind of connection. @throws CONFIGURATION_INVALID */
-export function executorOf(shared: Shared, connection: unknown): SqlExecutor {
-  if (isExecutor(connection)) return connection
-  try {
-    const executor = shared.driver.executorFor?.(connection as never)
-    if (executor) return executor
-  } catch (error) {
-    throw configurationInvalid('connection', `cannot join this connection: ${errorText(error)}`)
-  }
-  throw configurationInvalid(
-    'connection',
-    'cannot join this connection: the driver knows no connection of its own kind. Pass an SqlExecutor',
-  )
-}
-
-function isExecutor(connection: unknown): connection is SqlExecutor {
-  const { scope, query } = (connection ?? {}) as Partial<SqlExecutor>
-  return typeof query === 'function' && (scope === 'connection' || scope === 'pool')
 }
 
 class Client<Connection> implements PgmqClient<Connection> {

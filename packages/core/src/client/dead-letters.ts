@@ -1,7 +1,7 @@
+import { positive } from '../checks.js'
 import { configurationInvalid } from '../errors.js'
 import { encodeJson } from '../json.js'
 import { checkedId } from '../message.js'
-import { positive } from '../options.js'
 import { deadLetterQueue, type QueueName } from '../queue-name.js'
 import type { Doing } from '../session.js'
 import {

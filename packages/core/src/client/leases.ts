@@ -1,7 +1,7 @@
 import { warnOfClash } from '../attempt/archive-clash.js'
+import { seconds as checkSeconds, positive, wholeNumber } from '../checks.js'
 import { configurationInvalid } from '../errors.js'
 import { checkedId, type Fence, fenceOf, type Lease, type Message, type MessageRef, shown } from '../message.js'
-import { seconds as checkSeconds, positive, wholeNumber } from '../options.js'
 import type { QueueName } from '../queue-name.js'
 import type { Doing } from '../session.js'
 import { type LeasedMessage, type LeaseRequest, lease } from '../statements/lease.js'

@@ -1,6 +1,6 @@
+import { wholeNumber } from '../checks.js'
 import type { StoredMessage } from '../message.js'
 import { checkedId } from '../message.js'
-import { wholeNumber } from '../options.js'
 import type { Doing } from '../session.js'
 import { dropQueue } from '../statements/clear-queue.js'
 import {

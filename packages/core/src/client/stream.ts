@@ -1,5 +1,6 @@
+import { wholeNumber } from '../checks.js'
 import { isPgmqError, type PgmqError, PgmqErrorOf } from '../errors.js'
-import { DEFAULTS, wholeNumber } from '../options.js'
+import { DEFAULTS } from '../options.js'
 import { unlessAborted } from './pause.js'
 import type { EnqueueResult } from './pgmq-client.js'
 

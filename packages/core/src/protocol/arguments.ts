@@ -1,7 +1,8 @@
+import { seconds, wholeNumber } from '../checks.js'
 import { configurationInvalid, pgmqError } from '../errors.js'
 import { encodeJson, isJsonObject, type JsonObject, type JsonValue, utf8Length } from '../json.js'
 import { checkedId, shown, toMicroseconds } from '../message.js'
-import { DEFAULTS, seconds, wholeNumber } from '../options.js'
+import { DEFAULTS } from '../options.js'
 import type { EncodedJob } from '../statements/enqueue.js'
 import type { When } from '../statements/protocol/messages.js'
 

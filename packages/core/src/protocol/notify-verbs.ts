@@ -1,5 +1,5 @@
+import { wholeNumber } from '../checks.js'
 import { configurationInvalid } from '../errors.js'
-import { wholeNumber } from '../options.js'
 import type { Doing } from '../session.js'
 import {
   disableNotifyInsert,

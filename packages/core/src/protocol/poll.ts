@@ -1,5 +1,5 @@
+import { LONGEST_TIMER_MS, seconds, wholeNumber } from '../checks.js'
 import { pause } from '../client/pause.js'
-import { LONGEST_TIMER_MS, seconds, wholeNumber } from '../options.js'
 
 export interface PollOptions {
   /**

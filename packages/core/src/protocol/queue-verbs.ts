@@ -1,7 +1,7 @@
+import { wholeNumber } from '../checks.js'
 import { purge } from '../client/clear-queue.js'
 import { configurationInvalid, pgmqError } from '../errors.js'
 import { shown } from '../message.js'
-import { wholeNumber } from '../options.js'
 import { existingQueueName, type QueueName } from '../queue-name.js'
 import type { Doing } from '../session.js'
 import { dropQueue } from '../statements/clear-queue.js'

@@ -1,10 +1,10 @@
 /// <reference lib="esnext.disposable" />
 import type { Handlers, Tasks } from '../attempt/handler.js'
+import { positive, seconds, wholeNumber } from '../checks.js'
 import type { ClientContext } from '../client/context.js'
 import { contextOf } from '../client/create-client.js'
 import { makeQueue } from '../client/make-queue.js'
 import { configurationInvalid } from '../errors.js'
-import { positive, seconds, wholeNumber } from '../options.js'
 import { deadLetterName, queueName } from '../queue-name.js'
 import { permissionDenied, queueNotFound } from '../session.js'
 import { mayInsert } from '../statements/catalog.js'

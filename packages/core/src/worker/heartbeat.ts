@@ -1,5 +1,6 @@
+import { LONGEST_TIMER_MS } from '../checks.js'
 import { type PgmqErrorOf, pgmqError } from '../errors.js'
-import { DEFAULTS, LONGEST_TIMER_MS } from '../options.js'
+import { DEFAULTS } from '../options.js'
 import { type ExtendVerdict, extend } from '../statements/extend.js'
 import type { Delivery } from './delivery.js'
 import type { Link } from './link.js'

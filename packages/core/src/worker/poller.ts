@@ -1,4 +1,4 @@
-import { LONGEST_TIMER_MS } from '../options.js'
+import { LONGEST_TIMER_MS } from '../checks.js'
 import { type IdleQueue, nextDue } from '../statements/next-due.js'
 import { newestShape } from '../statements/parts.js'
 import type { Fetcher } from './fetcher.js'

@@ -1,4 +1,4 @@
-import { seconds as checkedSeconds, positive } from '../options.js'
+import { seconds as checkedSeconds, positive } from '../checks.js'
 import { endOfRun, type HeaderPatch, joined } from '../retry/counters.js'
 import { extend } from '../statements/extend.js'
 import { note } from '../statements/note.js'

@@ -1,6 +1,7 @@
 import type { Handler, HandlerFunction, Handlers, Tasks } from '../attempt/handler.js'
+import { wholeNumber } from '../checks.js'
 import { configurationInvalid } from '../errors.js'
-import { DEFAULTS, wholeNumber } from '../options.js'
+import { DEFAULTS } from '../options.js'
 import { queueName } from '../queue-name.js'
 import type { Task } from '../task.js'
 

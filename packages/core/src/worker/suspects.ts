@@ -1,4 +1,4 @@
-import { LONGEST_TIMER_MS } from '../options.js'
+import { LONGEST_TIMER_MS } from '../checks.js'
 import { type AloneMember, announce, companyOfProcess, quietAll, takeFloor, yieldFloor } from './alone.js'
 import { Bell } from './bell.js'
 import type { Delivery } from './delivery.js'

@@ -1,8 +1,9 @@
 import type { HandlerMiddleware, Handlers, Tasks } from '../attempt/handler.js'
+import { checkRetry, positive, seconds, wholeNumber } from '../checks.js'
 import type { PgmqClient } from '../client/pgmq-client.js'
 import { configurationInvalid } from '../errors.js'
 import { guarded, type Logger } from '../logger.js'
-import { checkRetry, DEFAULTS, positive, type ResolvedClientOptions, seconds, wholeNumber } from '../options.js'
+import { DEFAULTS, type ResolvedClientOptions } from '../options.js'
 import type { RetryPolicy } from '../retry/policy.js'
 
 export interface WorkerOptions<T extends Tasks, Connection> {
