@@ -272,6 +272,29 @@ describeSuite('what stands in the way is said with its remedy:', (h) => {
     await client.enqueue(queue, {})
   })
 
+  it('no worker whose role sees only what policies let it: it says so', async () => {
+    const { name, client: made } = await stranger()
+    const { queue } = await leased()
+    await h.sql(`alter table pgmq.q_${queue} enable row level security`)
+    await h.sql(`grant usage on schema pgmq to "${name}"`)
+    for (const table of [`q_${queue}`, `a_${queue}`, `q_${queue}_dlq`])
+      await h.sql(`grant select, insert, update, delete on pgmq.${table} to "${name}"`)
+    const warnings: string[] = []
+    const silent = (): void => undefined
+    const logger = {
+      debug: silent,
+      info: silent,
+      error: silent,
+      warn: (_: object, text: string) => void warnings.push(text),
+    }
+    const task = defineTask({ name: 'ping', queue, input: unchecked<object>() })
+    const worker = createWorker({ client: made, tasks: { task }, handlers: { task: () => 1 }, logger })
+    expect(await worker.drain()).toMatchObject({ succeeded: 0, more: false })
+    expect(warnings).toEqual([
+      `queue '${queue}' has row-level security: jobs that its policies hide from this worker's role are never run`,
+    ])
+  })
+
   it('a role that may do too little in its transaction', async () => {
     const { client, pool } = await stranger()
     const { queue } = await leased()

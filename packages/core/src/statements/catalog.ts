@@ -9,6 +9,8 @@ export interface CatalogEntry {
   readonly queue: boolean
   readonly deadLetterQueue: boolean
   readonly shape: QueueShape
+  /** Policies decide which of its rows this role sees. */
+  readonly rowSecurity: boolean
   /** False for a table that the current transaction made itself, which a rollback would take away. */
   readonly committed: boolean
 }
@@ -22,6 +24,7 @@ export function catalog(queue: QueueName): Statement<CatalogEntry> {
   return {
     text: `select current_database()::text "database", (to_regnamespace('pgmq') is not null)::text installed,
   (q is not null)::text queue, (d is not null)::text letters, ${has('headers')} headers, ${has('last_read_at')} last_read_at,
+  coalesce(row_security_active(q), false)::text security,
   coalesce((select age(xmin) > 0 from pg_catalog.pg_class where oid = q), false)::text committed
 from (select to_regclass($1::text) q, to_regclass($2::text) a, to_regclass($3::text) d) t`,
     params: [queueTable(queue), archiveTable(queue), queueTable(deadLetterQueue(queue))],
@@ -33,6 +36,7 @@ from (select to_regclass($1::text) q, to_regclass($2::text) a, to_regclass($3::t
         queue: is('queue'),
         deadLetterQueue: is('letters'),
         shape: { ...queue, headers: is('headers'), lastReadAt: is('last_read_at') },
+        rowSecurity: is('security'),
         committed: is('committed'),
       }
     },

@@ -197,6 +197,11 @@ class PgmqWorker implements Worker {
     const doing = { verb: `work on queue "${name.logical}"`, grants: 'grant select, update, delete on pgmq."q_{q}"' }
     const entry = await session.inspect(name, doing)
     if (!entry.queue) throw queueNotFound(name, doing, 'createQueues is off, so create it before', undefined)
+    if (entry.rowSecurity)
+      this.#options.logger?.warn(
+        { queue: name.logical },
+        `queue '${name.logical}' has row-level security: jobs that its policies hide from this worker's role are never run`,
+      )
     if (!hasDeadLetterQueue) return
     const letters = { logical: deadLetterName(name.logical), physical: deadLetterName(name.physical) }
     if (!entry.deadLetterQueue)
