@@ -3,10 +3,11 @@ import { entryFiles, publicPackages } from './scripts/packages.mjs'
 
 const limits = {
   '@pgmq/core': '33.5 kB',
+  '@pgmq/core/driver-kit': '1.2 kB',
   '@pgmq/core/protocol': '15 kB',
   '@pgmq/core/query-builders': '2.5 kB',
-  '@pgmq/node-pg': '3 kB',
-  '@pgmq/postgres-js': '4.5 kB',
+  '@pgmq/node-pg': '2.5 kB',
+  '@pgmq/postgres-js': '4 kB',
 }
 
 // It runs on a developer's machine, and is never bundled.

@@ -1,7 +1,7 @@
 import { defineConfig } from 'tsup'
 
 export default defineConfig({
-  entry: ['src/index.ts', 'src/protocol.ts', 'src/query-builders.ts'],
+  entry: ['src/index.ts', 'src/driver-kit.ts', 'src/protocol.ts', 'src/query-builders.ts'],
   format: ['esm', 'cjs'],
   platform: 'neutral',
   target: 'es2022',

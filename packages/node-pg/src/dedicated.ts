@@ -1,8 +1,8 @@
-import type { ReservedConnection } from '@pgmq/core'
+import { endsWithin, type Line } from '@pgmq/core/driver-kit'
 import type { PgClient, PgClientConstructor } from './connection-types.js'
 import { connectionError } from './errors.js'
 import { createExecutor } from './executor.js'
-import { abandon, destroy, endsWithin } from './hang-up.js'
+import { abandon, destroy, ignore } from './hang-up.js'
 import { type Turns, turnSource } from './sources.js'
 
 const GOODBYE_MS = 1_000
@@ -21,19 +21,12 @@ interface PoolOptions {
   readonly onConnect?: (client: PgClient) => unknown
 }
 
-export interface Dedicated extends ReservedConnection {
-  readonly client: PgClient
-  /** Resolves when the connection has ended, for whatever reason, or could not be made. */
-  readonly over: Promise<void>
-  connect(): Promise<void>
-}
-
 /** A connection outside the pool's count, with the pool's settings. It opens nothing until `connect`. */
 export function dedicate(
   Client: PgClientConstructor,
   options: PoolOptions,
   nameOf: (text: string) => string | undefined,
-): Dedicated {
+): Line {
   // The password is named since `pg-pool` hides it from enumeration.
   const client = new Client({ ...CONNECTION_DEFAULTS, ...options, password: options.password })
   const turns: Turns = { busy: true }
@@ -55,11 +48,16 @@ export function dedicate(
   client.on('error', refuse)
   client.on('end', refuse)
   const over = new Promise<void>((resolve) => client.on('end', resolve))
-  return {
-    client,
+  const line: Line = {
+    get processId() {
+      return client.processID
+    },
+    onNotify: ignore,
     over,
     connect,
     release,
     executor: createExecutor(turnSource('pool', client, turns, release), nameOf),
   }
+  client.on('notification', ({ channel }: { readonly channel: string }) => line.onNotify(channel))
+  return line
 }

@@ -1,10 +1,10 @@
 import type { Driver, SqlExecutor } from '@pgmq/core'
+import { type Line, ReconnectingNotifier } from '@pgmq/core/driver-kit'
 import { isPool, type PgClientConstructor, type PgConnection, type PgPool } from './connection-types.js'
-import { type Dedicated, dedicate } from './dedicated.js'
+import { dedicate } from './dedicated.js'
 import { connectionError, notSent } from './errors.js'
 import { createExecutor } from './executor.js'
 import { ignore } from './hang-up.js'
-import { PgNotifier } from './notifier.js'
 import { ownPool } from './own-pool.js'
 import { poolSource, turnSource } from './sources.js'
 import { statementNames } from './statement-names.js'
@@ -47,7 +47,7 @@ function executors(): (connection: PgConnection) => SqlExecutor {
 
 function poolDriver(pool: () => Promise<PgPool>, canReserve: boolean, end?: () => Promise<void>): Driver<PgConnection> {
   const nameOf = statementNames()
-  const opened = new Set<Dedicated>()
+  const opened = new Set<Line>()
   let closed = false
 
   async function take(): Promise<PgPool> {
@@ -56,7 +56,7 @@ function poolDriver(pool: () => Promise<PgPool>, canReserve: boolean, end?: () =
     return from
   }
 
-  async function open(): Promise<Dedicated> {
+  async function open(): Promise<Line> {
     const { Client, options } = (await take()) as PgPool & { readonly Client: PgClientConstructor }
     const dedicated = dedicate(Client, options, nameOf)
     opened.add(dedicated)
@@ -64,8 +64,8 @@ function poolDriver(pool: () => Promise<PgPool>, canReserve: boolean, end?: () =
     return dedicated
   }
 
-  async function reserve(): Promise<Dedicated> {
-    let dedicated: Dedicated | undefined
+  async function reserve(): Promise<Line> {
+    let dedicated: Line | undefined
     try {
       dedicated = await open()
       await dedicated.connect()
@@ -78,7 +78,7 @@ function poolDriver(pool: () => Promise<PgPool>, canReserve: boolean, end?: () =
   }
 
   const executor = createExecutor(poolSource(take), nameOf)
-  const notifier = new PgNotifier(open, executor)
+  const notifier = new ReconnectingNotifier(open, executor)
   return {
     executor,
     executorFor: executors(),

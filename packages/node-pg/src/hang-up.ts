@@ -1,3 +1,4 @@
+import { endsWithin } from '@pgmq/core/driver-kit'
 import type { PgInternals, PgWire } from './connection-types.js'
 
 export const CANCEL_MS = 1_000
@@ -37,16 +38,4 @@ export async function requestCancel({ connection, processID, secretKey, host, po
   const ended = new Promise<void>((resolve) => wire.on('end', resolve))
   wire.connect(host?.startsWith('/') ? `${host}/.s.PGSQL.${port}` : port, host)
   if (!(await endsWithin(ended, CANCEL_MS))) destroy({ connection: wire })
-}
-
-/** Whether `work` ends, in whichever way, before `ms` are up. */
-export async function endsWithin(work: Promise<unknown>, ms: number): Promise<boolean> {
-  let timer: ReturnType<typeof setTimeout> | undefined
-  const late = new Promise<false>((resolve) => {
-    timer = setTimeout(resolve, ms, false)
-  })
-  const over = (): boolean => true
-  const ended = await Promise.race([work.then(over, over), late])
-  clearTimeout(timer)
-  return ended
 }

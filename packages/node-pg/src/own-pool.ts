@@ -1,7 +1,8 @@
+import { endsWithin } from '@pgmq/core/driver-kit'
 import type { PgPool } from './connection-types.js'
 import { CONNECTION_DEFAULTS } from './dedicated.js'
 import { connectionError } from './errors.js'
-import { endsWithin, ignore } from './hang-up.js'
+import { ignore } from './hang-up.js'
 
 const GOODBYE_MS = 5_000
 

@@ -1,8 +1,8 @@
-import type { ReservedConnection } from '@pgmq/core'
+import { endsWithin, type Line } from '@pgmq/core/driver-kit'
 import { asTheyAre } from './column-names.js'
 import type { Options, Postgres } from './connection-types.js'
 import { createExecutor } from './executor.js'
-import { cancel, endsWithin, ignore } from './hang-up.js'
+import { cancel, ignore } from './hang-up.js'
 import { send } from './send.js'
 import { settings } from './settings.js'
 import { dial, type Socket } from './socket.js'
@@ -11,9 +11,9 @@ import { type Source, type Turns, turnSource } from './sources.js'
 const GOODBYE_MS = 1_000
 
 /** A connection outside the pool's count, with the pool's settings. It opens nothing until `connect`, and never again. */
-export class Dedicated implements ReservedConnection {
+export class Dedicated implements Line {
   readonly source: Source
-  readonly executor: ReservedConnection['executor']
+  readonly executor: Line['executor']
   /** Resolves when the connection has ended, for whatever reason, or could not be made. */
   readonly over: Promise<void>
   /** Of the server, as it told when we connected. */

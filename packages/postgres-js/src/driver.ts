@@ -1,4 +1,5 @@
 import type { Driver, SqlExecutor } from '@pgmq/core'
+import { ReconnectingNotifier } from '@pgmq/core/driver-kit'
 import { asTheyAre, untransformed } from './column-names.js'
 import {
   type Connection,
@@ -12,7 +13,6 @@ import {
 import { Dedicated } from './dedicated.js'
 import { connectionError, statementError } from './errors.js'
 import { createExecutor } from './executor.js'
-import { PostgresNotifier } from './notifier.js'
 import { OwnPool } from './own-pool.js'
 import { poolSource, turnSource } from './sources.js'
 
@@ -83,7 +83,7 @@ function poolDriver(connection: string | PostgresPool): Driver<PostgresConnectio
     return connection as unknown as Connection
   })
   const executor = own ? createExecutor(own, asTheyAre) : createExecutor(borrowed, untransformed())
-  const notifier = new PostgresNotifier(open, executor)
+  const notifier = new ReconnectingNotifier(open, executor)
   return {
     executor,
     executorFor: executors(),

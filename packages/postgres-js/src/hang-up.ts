@@ -1,3 +1,4 @@
+import { endsWithin } from '@pgmq/core/driver-kit'
 import type { Query, Wire } from './connection-types.js'
 
 export const CANCEL_MS = 1_000
@@ -39,16 +40,4 @@ function active(query: Query): Promise<void> {
       },
     })
   })
-}
-
-/** Whether `work` ends, in whichever way, before `ms` are up. */
-export async function endsWithin(work: Promise<unknown>, ms: number): Promise<boolean> {
-  let timer: ReturnType<typeof setTimeout> | undefined
-  const late = new Promise<false>((resolve) => {
-    timer = setTimeout(resolve, ms, false)
-  })
-  const over = (): boolean => true
-  const ended = await Promise.race([work.then(over, over), late])
-  clearTimeout(timer)
-  return ended
 }

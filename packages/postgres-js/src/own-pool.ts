@@ -1,5 +1,5 @@
+import { endsWithin } from '@pgmq/core/driver-kit'
 import type { Dedicated } from './dedicated.js'
-import { endsWithin } from './hang-up.js'
 import type { Loan, Source } from './sources.js'
 
 const MOST_CONNECTIONS = 10

@@ -1,6 +1,7 @@
-import type { SqlExecutor } from '@pgmq/core'
-import type { Dedicated } from './dedicated.js'
-import { endsWithin } from './hang-up.js'
+import type { SqlExecutor } from '../driver.js'
+import { onChannel, PROCESS_ID } from '../statements/listening.js'
+import { endsWithin } from './ends-within.js'
+import type { Line } from './line.js'
 
 /** None of these can be long in coming. */
 const SOON = { timeoutMs: 10_000 }
@@ -8,12 +9,12 @@ const PROBE_CHANNEL = 'pgmq.probe'
 const PROBE_MS = 2_000
 
 export async function ask(executor: SqlExecutor, verb: 'listen' | 'notify', channel: string): Promise<void> {
-  await executor.query(`${verb} "${channel.replaceAll('"', '""')}"`, [], SOON)
+  await executor.query(onChannel(verb, channel), [], SOON)
 }
 
 /** The number of the server's process, and a sign of life. */
 export async function processId(executor: SqlExecutor): Promise<string | null | undefined> {
-  const [row] = await executor.query('select pg_backend_pid() as pid', [], SOON)
+  const [row] = await executor.query(PROCESS_ID, [], SOON)
   return row?.pid
 }
 
@@ -22,12 +23,12 @@ export async function processId(executor: SqlExecutor): Promise<string | null | 
  * the server's process is the one that the connection was told of, nothing is in between; else a notification from
  * elsewhere decides, for a pooler in session mode is fine.
  */
-export async function proveHearing({ client, executor }: Dedicated, elsewhere: SqlExecutor): Promise<void> {
-  if ((await processId(executor)) === String(client.processID)) return
+export async function proveHearing(line: Line, elsewhere: SqlExecutor): Promise<void> {
+  const { executor } = line
+  if ((await processId(executor)) === String(line.processId)) return
+  const { onNotify } = line
   const heard = new Promise<void>((resolve) => {
-    client.on('notification', ({ channel }: { readonly channel: string }) => {
-      if (channel === PROBE_CHANNEL) resolve()
-    })
+    line.onNotify = (channel) => (channel === PROBE_CHANNEL ? resolve() : onNotify(channel))
   })
   await ask(executor, 'listen', PROBE_CHANNEL)
   await ask(elsewhere, 'notify', PROBE_CHANNEL)

@@ -1,6 +1,6 @@
-import type { Notifier, SqlExecutor } from '@pgmq/core'
-import type { Dedicated } from './dedicated.js'
+import type { Notifier, SqlExecutor } from '../driver.js'
 import { ask, processId, proveHearing } from './hearing.js'
+import type { Line } from './line.js'
 
 const FIRST_RETRY_MS = 100
 const LONGEST_RETRY_MS = 10_000
@@ -17,19 +17,19 @@ interface Listener {
  * Listens on any number of channels over one connection, the line, which is open while anybody listens. Who listens
  * changes at once; `#reconcile` brings the line in accord with it, one run after the other.
  */
-export class PgNotifier implements Notifier {
-  readonly #open: () => Promise<Dedicated>
+export class ReconnectingNotifier implements Notifier {
+  readonly #open: () => Promise<Line>
   readonly #elsewhere: SqlExecutor
   readonly #listeners = new Set<Listener>()
-  #line: Dedicated | undefined
+  #line: Line | undefined
   /** What the line listens on. Another set with each line, lest a late reply on the last one be taken for the next one's. */
   #channels = new Set<string>()
   #failures = 0
-  #timer: ReturnType<typeof setTimeout> | undefined
+  #timer: unknown
   #lastRun: Promise<void> = Promise.resolve()
 
   /** `elsewhere`: any other connection. */
-  constructor(open: () => Promise<Dedicated>, elsewhere: SqlExecutor) {
+  constructor(open: () => Promise<Line>, elsewhere: SqlExecutor) {
     this.#open = open
     this.#elsewhere = elsewhere
   }
@@ -74,20 +74,20 @@ export class PgNotifier implements Notifier {
     }
   }
 
-  async #connect(): Promise<Dedicated> {
+  async #connect(): Promise<Line> {
     const line = await this.#open()
     this.#line = line
     void line.over.then(() => line === this.#line && this.#retry())
-    line.client.on('notification', ({ channel }: { readonly channel: string }) => {
+    line.onNotify = (channel) => {
       for (const listener of this.#listeners) if (listener.channel === channel) guarded(listener.onNotify)
-    })
+    }
     await line.connect()
     await proveHearing(line, this.#elsewhere)
     return line
   }
 
   /** A channel that nobody wants any more is left alone until the line is closed: that costs less than it saves. */
-  async #listenTo({ executor }: Dedicated, channels: Set<string>): Promise<void> {
+  async #listenTo({ executor }: Line, channels: Set<string>): Promise<void> {
     for (const { channel } of this.#listeners) {
       if (!channels.has(channel)) await ask(executor, 'listen', channel)
       channels.add(channel)
