@@ -73,7 +73,7 @@ export class SingleAttempt {
     if (this.#completing && (await this.#completed())) return ended
     const outcome = this.#completing ? undone(this.#message, ended) : ended
     const { options } = this.#context.shared
-    const history = this.#history()
+    const history = await this.#history()
     const { operation, decision, outputLeftOut } = conclude(
       {
         readCount: this.#message.readCount,
@@ -118,9 +118,14 @@ export class SingleAttempt {
     return session.run(this.#queue, { verb, grants }, make)
   }
 
-  #history(): History {
+  async #history(): Promise<History> {
     const { readCount, headers } = this.#message
-    const shape = this.#context.shared.knowledge.shapes.get(this.#queue.physical)
+    const { session, shared } = this.#context
+    // Not remembered of a table that this very transaction made. Whoever may not look finds out when it settles.
+    const look = { verb: `look after "${this.#message.queue}"`, grants: LOOK_GRANTS }
+    const shape =
+      shared.knowledge.shapes.get(this.#queue.physical) ??
+      (await session.inspect(this.#queue, look).catch(() => undefined))?.shape
     return shape?.headers === false
       ? unrecordedHistory(readCount, this.#policy.maxRetries)
       : readHistory(readCount, headers)
@@ -138,10 +143,11 @@ export class SingleAttempt {
   }
 
   async #outcome(process: (host: AttemptHost) => unknown): Promise<Outcome> {
+    const { failures } = await this.#history()
     try {
       const output = await process({
         message: this.#message,
-        attempt: this.#history().failures + 1,
+        attempt: failures + 1,
         signal: this.#controller.signal,
         extend: (seconds) => this.#extend(seconds),
         completeWith: (connection, output) => this.#completeWith(connection, output),
@@ -189,7 +195,7 @@ export class SingleAttempt {
   async #completeWith(connection: unknown, output: unknown): Promise<void> {
     const { shared } = this.#context
     const session = new Session(executorOf(shared, connection), shared.knowledge)
-    const { patch, leftOut } = archivePatch(this.#history(), output)
+    const { patch, leftOut } = archivePatch(await this.#history(), output)
     this.#completing = true
     const verb = `complete message ${this.#message.id} in your transaction`
     const { keys, archived } = await this.#run(
