@@ -93,8 +93,10 @@ describeDatabase('failures', () => {
     })
 
     it('an exhausted pool rejects as not sent', async () => {
-      const pool = poolOf({ max: 1, connectionTimeoutMillis: 50 })
+      const pool = poolOf({ max: 1 })
       const held = await pool.connect()
+      // From here on alone: to connect may take longer.
+      pool.options.connectionTimeoutMillis = 50
       const error = await rejectionOf(createDriver(pool).executor.query('select 1', []))
       held.release()
 
