@@ -20,7 +20,6 @@ export class OwnPool implements Source {
 
   async take(): Promise<Loan> {
     const taken = await this.#free()
-    this.#idle.delete(taken)
     taken.hold(true)
     const loan = await taken.source.take()
     return {
@@ -47,7 +46,11 @@ export class OwnPool implements Source {
   }
 
   async #free(): Promise<Dedicated> {
-    for (const known of this.#idle) return known
+    for (const known of this.#idle) {
+      // At once, lest whoever asks at the same time gets it, too.
+      this.#idle.delete(known)
+      return known
+    }
     if (this.#places > 0) return await this.#make()
     const free = await new Promise<Dedicated | undefined>((resolve) => this.#waiting.push(resolve))
     return free ?? (await this.#free())
