@@ -5,7 +5,8 @@ import type { Opened } from '../../src/index.js'
 
 /** A driver over an `Sql` of postgres.js, and its own transactions. */
 export function onSql(url: string, options: postgres.Options<Record<string, never>> = {}): Opened<PostgresConnection> {
-  const sql = postgres(url, { max: 20, onnotice: () => undefined, ...options })
+  // Many connections that break at once make `postgres` wait up to 20 s before it connects again: as long as the suite does.
+  const sql = postgres(url, { max: 20, backoff: () => 0.05, onnotice: () => undefined, ...options })
   const driver = createDriver(sql)
   return {
     driver,
