@@ -5,7 +5,7 @@ import { faultyPool, NOTE, RENEWAL } from './support/faulty.js'
 import { describeSuite } from './support/harness.js'
 import { places, rows } from './support/look.js'
 import { record } from './support/recorder.js'
-import { until } from './support/until.js'
+import { gate, until } from './support/until.js'
 
 describeSuite('with a database in trouble', (h) => {
   const workers: Worker[] = []
@@ -78,11 +78,8 @@ describeSuite('with a database in trouble', (h) => {
     await suspect(task)
     let lost = 0
     const client = h.clientWith({ visibilitySeconds: 0.6 }, faultyPool(h, { match: NOTE, lose: () => lost++ === 0 }))
-    let open = (): void => {}
-    const gate = new Promise<void>((resolve) => {
-      open = resolve
-    })
-    const { worker, events } = workerOf({ task, other }, { task: () => gate, other: () => undefined }, { client })
+    const { opened, open } = gate()
+    const { worker, events } = workerOf({ task, other }, { task: () => opened, other: () => undefined }, { client })
     await worker.start()
     await until('the suspect runs', () => events.started.length)
     await h.client.enqueue(other, { n: 1 })
@@ -96,11 +93,8 @@ describeSuite('with a database in trouble', (h) => {
   it('a finished job whose row somebody has locked costs one connection, and holds up no other', async () => {
     const task = ping()
     const client = h.clientWith({ visibilitySeconds: 3 })
-    let open = (): void => {}
-    const gate = new Promise<void>((resolve) => {
-      open = resolve
-    })
-    const { worker, events } = workerOf({ task }, { task: ({ n }) => (n === 0 ? gate : undefined) }, { client })
+    const { opened, open } = gate()
+    const { worker, events } = workerOf({ task }, { task: ({ n }) => (n === 0 ? opened : undefined) }, { client })
     await worker.start()
     const { id } = await h.client.enqueue(task, { n: 0 })
     await until('started', () => events.started.length)
@@ -119,11 +113,8 @@ describeSuite('with a database in trouble', (h) => {
   it('one long neighbour does not stop a worker for the sake of a message that others read a thousand times', async () => {
     const [task, other, long] = [ping(), ping(), ping()]
     const client = h.clientWith({ visibilitySeconds: 0.2 })
-    let open = (): void => {}
-    const gate = new Promise<void>((resolve) => {
-      open = resolve
-    })
-    const handlers = { task: () => undefined, other: () => undefined, long: () => gate }
+    const { opened, open } = gate()
+    const handlers = { task: () => undefined, other: () => undefined, long: () => opened }
     const { worker, events } = workerOf({ task, other, long }, handlers, { client })
     await worker.start()
     await h.client.enqueue(long, { n: 1 })
@@ -140,13 +131,10 @@ describeSuite('with a database in trouble', (h) => {
     const task = ping({ timeoutSeconds: 0.2, retry: { maxRetries: 0 } })
     await h.client.enqueue(task, { n: 1 })
     const tx = await begin(h)
-    let open = (): void => {}
-    const gate = new Promise<void>((resolve) => {
-      open = resolve
-    })
+    const { opened, open } = gate()
     const handle = async (_input: unknown, context: { completeWith: unknown }): Promise<void> => {
       await (context.completeWith as (connection: unknown) => Promise<void>)(tx)
-      await gate
+      await opened
       await tx.query('rollback')
     }
     const { worker, events } = workerOf({ task }, { task: handle as never })

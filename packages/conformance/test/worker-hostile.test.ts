@@ -5,7 +5,7 @@ import { describeSuite } from './support/harness.js'
 import { places, rows } from './support/look.js'
 import { record } from './support/recorder.js'
 import { unhandled } from './support/unhandled.js'
-import { until } from './support/until.js'
+import { gate, until } from './support/until.js'
 
 function cycle(): object {
   const made: Record<string, unknown> = Object.create(null)
@@ -204,14 +204,11 @@ describeSuite('a worker outlives', (h) => {
       Array.from({ length: 20 }, (_, n) => ({ n })),
     )
     await h.client.enqueue(other, {})
-    let open = (): void => {}
-    const gate = new Promise<void>((resolve) => {
-      open = resolve
-    })
+    const { opened, open } = gate()
     const worker = createWorker({
       client: h.client,
       tasks: { task, other },
-      handlers: { task: { concurrency: 1, handle: () => gate }, other: () => undefined },
+      handlers: { task: { concurrency: 1, handle: () => opened }, other: () => undefined },
       concurrency: 4,
     })
     stops.push(() => worker.stop({ graceSeconds: 1 }))

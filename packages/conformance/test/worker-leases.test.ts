@@ -12,16 +12,7 @@ import { afterEach, expect, it } from 'vitest'
 import { describeSuite } from './support/harness.js'
 import { places, rows } from './support/look.js'
 import { record } from './support/recorder.js'
-import { until } from './support/until.js'
-
-/** A promise to be kept by hand. */
-function gate(): { readonly opened: Promise<void>; readonly open: () => void } {
-  let open = (): void => {}
-  const opened = new Promise<void>((resolve) => {
-    open = resolve
-  })
-  return { opened, open }
-}
+import { gate, until } from './support/until.js'
 
 describeSuite('leases of a worker', (h) => {
   const workers: Worker[] = []

@@ -3,25 +3,27 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import { describe, it } from 'vitest'
+import { describeDriver, type Opened } from '../../src/index.js'
 import { until } from '../../src/support.js'
 
 /** Why there is no PgBouncer here, or `undefined` where there is one. */
-export const withoutBouncer: string | undefined =
+const withoutBouncer: string | undefined =
   spawnSync('pgbouncer', ['--version']).status === 0 ? undefined : 'PgBouncer is not installed'
 
 /** What a pooler in transaction mode takes away from every driver. */
-export const MISSING_BEHIND_BOUNCER = {
+const MISSING_BEHIND_BOUNCER = {
   notifier: 'a pooler in transaction mode delivers no notifications',
   session: 'a pooler in transaction mode gives each transaction another session',
 } as const
 
-export interface Bouncer {
+interface Bouncer {
   readonly url: string
   stop(): Promise<void>
 }
 
 /** PgBouncer in transaction mode in front of the server that `url` leads to. */
-export async function startBouncer(url: string): Promise<Bouncer> {
+async function startBouncer(url: string): Promise<Bouncer> {
   const { hostname, port, username, password, pathname } = new URL(url)
   const folder = mkdtempSync(path.join(tmpdir(), 'pgmq-bouncer-'))
   const listenPort = await freePort()
@@ -55,6 +57,30 @@ ignore_startup_parameters = extra_float_digits,options
       rmSync(folder, { recursive: true, force: true })
     },
   }
+}
+
+/** A driver of connections that lead through PgBouncer. */
+export function describeBehindBouncer<Connection>(library: string, open: (url: string) => Opened<Connection>): void {
+  const name = `${library} through PgBouncer in transaction mode`
+  if (withoutBouncer) {
+    describe(name, () => it.skip(`is not tested: ${withoutBouncer}`, () => undefined))
+    return
+  }
+  describeDriver({
+    name,
+    async setup(url) {
+      const bouncer = await startBouncer(url)
+      const opened = open(bouncer.url)
+      return {
+        ...opened,
+        async close() {
+          await opened.close()
+          await bouncer.stop()
+        },
+      }
+    },
+    missing: MISSING_BEHIND_BOUNCER,
+  })
 }
 
 function freePort(): Promise<number> {

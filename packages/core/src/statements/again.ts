@@ -30,7 +30,8 @@ from f where ${mine} returning f.id::text id, f.rc::text was, q.read_ct::text rc
 
 /**
  * Of leases whose renewal got no reply: those that it had renewed. Another's lease would be one read further, too, but
- * without the patch; where there are no headers the read count steps by two, as nobody else's lease does.
+ * without the patch. Where there are no headers the read count is all there is: it steps by two, as a lease of another's
+ * that was given back does; its fence would then fail at the settle.
  */
 export function findRenewed(
   shape: QueueShape,
