@@ -132,7 +132,7 @@ export default defineConfig([
     name: 'adapters',
     files: ['packages/{node-pg,postgres-js}/src/**/*.ts'],
     ignores: tests,
-    // A driver has statements of its own connections: LISTEN, and who answers.
+    // A driver may have statements of its own connections.
     rules: { 'no-restricted-syntax': ['error', ...everywhere] },
   },
   {

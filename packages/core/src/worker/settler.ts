@@ -119,7 +119,7 @@ export class Settler {
     const { keys, archived } = await this.#link.run(queue.name, doing(queue, first.operation.kind), (shape) =>
       endingStatement(first.operation.kind, shape, leases, operations, { skipLocked }),
     )
-    if (archived < keys.length) this.#clash(queue, keys.length - archived)
+    warnOfClash(this.#logger, queue.name.logical, keys.length - archived)
     const ended = new Set(keys)
     const missing = group.filter(({ delivery }) => !ended.has(delivery.key))
     for (const { delivery, done } of group) if (ended.has(delivery.key)) done({ kind: 'ended' })
@@ -153,10 +153,6 @@ export class Settler {
     const half = group.length >> 1
     await this.#settle(group.slice(0, half))
     await this.#settle(group.slice(half))
-  }
-
-  #clash(queue: QueueRun, count: number): void {
-    warnOfClash(this.#logger, queue.name.logical, count)
   }
 }
 
