@@ -119,7 +119,7 @@ describeSuite('grouped reads of the protocol', (h) => {
     await until('it waits', async () => {
       await protocolOf(h).with(sender).send(queue, 2)
       const waiting = await h.sql(
-        `select from pg_stat_activity where query like 'create index%' and wait_event_type = 'Lock'`,
+        `select from pg_stat_activity where query like 'create index%' and wait_event_type = 'Lock' and datname = current_database()`,
       )
       return waiting.length > 0
     })

@@ -181,7 +181,9 @@ describeSuite('stopping a worker', (h) => {
     })
     await worker.start()
     await until('the renewal waits', async () => {
-      const [row] = await h.sql<{ n: string }>(`select count(*) n from pg_locks where not granted`)
+      const [row] = await h.sql<{ n: string }>(
+        `select count(*) n from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()`,
+      )
       return row?.n !== '0'
     })
     const stopping = worker.stop({ graceSeconds: 5 })
