@@ -64,6 +64,13 @@ export interface ClientOptions {
    */
   readonly createQueues?: boolean
   /**
+   * Queues that this client creates get autovacuum settings fit for a queue, in the same step, where its role owns their
+   * tables. `false`: they keep the server's. For those that are there already: `client.queues.tune(name)`.
+   *
+   * @defaultValue true
+   */
+  readonly tuneQueues?: boolean
+  /**
    * Wake workers at once by NOTIFY; without it they find a job within their poll.
    *
    * @defaultValue true
@@ -81,6 +88,7 @@ export interface ResolvedClientOptions {
   readonly retry: ResolvedRetryPolicy
   readonly preparedStatements: boolean
   readonly createQueues: boolean
+  readonly tuneQueues: boolean
   readonly notify: boolean
   readonly logger: Logger | undefined
   readonly middleware: readonly EnqueueMiddleware[]
@@ -103,6 +111,7 @@ export function resolveClientOptions(options: ClientOptions): ResolvedClientOpti
     retry: resolveRetry(retry),
     preparedStatements: options.preparedStatements ?? true,
     createQueues: options.createQueues ?? true,
+    tuneQueues: options.tuneQueues ?? true,
     notify: options.notify ?? true,
     logger: guarded(options.logger),
     middleware: options.middleware ?? [],

@@ -5,6 +5,7 @@ export const UNDEFINED_TABLE = '42P01'
 const ABOUT_TABLES: ReadonlySet<string> = new Set([UNDEFINED_TABLE, '42703', '42883', '3F000'])
 export const INSUFFICIENT_PRIVILEGE = '42501'
 export const LOCK_NOT_AVAILABLE = '55P03'
+export const QUERY_CANCELED = '57014'
 /** A pooler in transaction mode: the named statement is another session's, or nobody's. */
 const NAMED_STATEMENT: ReadonlySet<string> = new Set(['42P05', '26000'])
 /** Deadlock, serialisation failure, lock not available: nothing was written, and the next try may pass. */

@@ -6,6 +6,7 @@ import { type Doing, extensionMissing, queueNotFound, Session } from '../session
 import { fromDriver } from '../sql-state.js'
 import { createQueue } from '../statements/queues.js'
 import type { ClientContext } from './context.js'
+import { tuneNew } from './table-care.js'
 
 export interface MakeQueueOptions {
   readonly unlogged?: boolean
@@ -24,7 +25,7 @@ export async function makeQueue(
 ): Promise<void> {
   const doing: Doing = { verb, grants: 'grant create on schema pgmq; grant select, insert on pgmq.meta' }
   const beside = !context.pooled && context.shared.driver.executor.scope === 'pool'
-  if (!beside) return await create(context.session, queue, unlogged, doing)
+  if (!beside) return await create(context, context.session, queue, unlogged, doing)
   try {
     await createBeside(context, queue, unlogged, doing)
   } catch (error) {
@@ -41,7 +42,7 @@ async function createBeside(context: ClientContext, queue: QueueName, unlogged: 
   const reserved = await reserve(driver, doing)
   try {
     const session = new Session(reserved?.executor ?? driver.executor, knowledge)
-    await create(session, queue, unlogged, { ...doing, query: { timeoutMs: DEFAULTS.createBesideMs } })
+    await create(context, session, queue, unlogged, { ...doing, query: { timeoutMs: DEFAULTS.createBesideMs } })
   } finally {
     await reserved?.release()
   }
@@ -68,13 +69,23 @@ async function reserve(driver: Driver, { verb }: Doing): Promise<ReservedConnect
   }
 }
 
-async function create(session: Session, queue: QueueName, unlogged: boolean, doing: Doing): Promise<void> {
+async function create(
+  { shared }: ClientContext,
+  session: Session,
+  queue: QueueName,
+  unlogged: boolean,
+  doing: Doing,
+): Promise<void> {
+  const { tuneQueues, logger } = shared.options
+  const one = async (name: QueueName, asUnlogged: boolean): Promise<void> => {
+    await createOne(session, name, asUnlogged, doing)
+    if (tuneQueues) await tuneNew(session, name, doing, logger)
+  }
   const before = await session.inspect(queue, doing)
   if (!before.installed) throw extensionMissing(before.database)
   // The dead-letter queue first: where there is a queue, there is a place for what fails in it.
-  if (!before.deadLetterQueue && !isDeadLetterQueue(queue.physical))
-    await createOne(session, deadLetterQueue(queue), false, doing)
-  if (!before.queue) await createOne(session, queue, unlogged, doing)
+  if (!before.deadLetterQueue && !isDeadLetterQueue(queue.physical)) await one(deadLetterQueue(queue), false)
+  if (!before.queue) await one(queue, unlogged)
   await session.inspect(queue, doing)
 }
 

@@ -52,8 +52,21 @@ export interface PageOptions {
 }
 
 export interface Queues {
-  /** Creates the queue and its `_dlq`, where they are missing. @throws QUEUE_NAME_INVALID, EXTENSION_MISSING, PERMISSION_DENIED */
+  /**
+   * Creates the queue and its `_dlq`, where they are missing; new ones with autovacuum settings fit for a queue, unless
+   * the client's `tuneQueues` is `false`.
+   *
+   * @throws QUEUE_NAME_INVALID, EXTENSION_MISSING, PERMISSION_DENIED
+   */
   create(queue: string, options?: { readonly unlogged?: boolean }): Promise<void>
+  /**
+   * Gives a queue that is there already, its archive, and its `_dlq`, the autovacuum settings that new ones get. May be
+   * run again. Stops nobody; waits up to 5 s for a vacuum that is at the table.
+   *
+   * @throws QUEUE_NOT_FOUND, PERMISSION_DENIED for who does not own its tables, QUERY_FAILED with `sqlState` 57014 when a
+   * vacuum took longer
+   */
+  tune(queue: string): Promise<void>
   /** Removes the queue with all its messages and its archive; its dead-letter queue stays. `false`: there was none. */
   drop(queue: string): Promise<boolean>
   /** Removes every message, leased ones included. Resolves to how many. */

@@ -1,7 +1,8 @@
 import { wholeNumber } from '../checks.js'
 import type { StoredMessage } from '../message.js'
 import { checkedId } from '../message.js'
-import type { Doing } from '../session.js'
+import { deadLetterQueue } from '../queue-name.js'
+import { type Doing, queueNotFound } from '../session.js'
 import { dropQueue } from '../statements/clear-queue.js'
 import {
   type ArchivedMessage,
@@ -16,6 +17,7 @@ import { lockRefused, PATIENCE_MS, purge } from './clear-queue.js'
 import type { ClientContext } from './context.js'
 import { makeQueue } from './make-queue.js'
 import type { Page, PageOptions, Queues } from './pgmq-client.js'
+import { tune } from './table-care.js'
 
 const PAGE_SIZE = 100
 
@@ -28,6 +30,18 @@ export class QueueAdmin implements Queues {
 
   create(name: string, options: { readonly unlogged?: boolean } = {}): Promise<void> {
     return this.#context.run(() => makeQueue(this.#context, this.#context.queue(name), options))
+  }
+
+  tune(name: string): Promise<void> {
+    return this.#context.run(async () => {
+      const { session } = this.#context
+      const queue = this.#context.existing(name)
+      const doing: Doing = { verb: `tune queue "${name}"`, grants: 'grant <owner of pgmq."q_{q}">' }
+      const { queue: exists, deadLetterQueue: hasLetters } = await session.inspect(queue, doing)
+      if (!exists) throw queueNotFound(queue, doing, 'It gets its settings when it is created')
+      await tune(session, queue, doing)
+      if (hasLetters) await tune(session, deadLetterQueue(queue), doing)
+    })
   }
 
   drop(name: string): Promise<boolean> {
