@@ -27,24 +27,40 @@ export interface Subject<Connection> {
   readonly it: (name: string, needs: readonly (Capability | 'headers')[], test: () => Promise<unknown>) => void
 }
 
-async function hasHeaders<C>({ sql }: Opened<C>, looker: pg.Pool | undefined): Promise<boolean> {
-  const text = `select count(*) > 0 as has from pg_type t join pg_attribute a on a.attrelid = t.typrelid
-    where t.oid = to_regtype('pgmq.message_record') and a.attname = 'headers'`
-  const [row] = sql ? await sql(text) : ((await looker?.query<Row>(text))?.rows ?? [])
-  return row?.has === true || row?.has === 't'
+/** What the tests run on, asked of itself. */
+interface Server {
+  readonly postgres: string
+  readonly pgmq: string
 }
+
+declare module 'vitest' {
+  interface TaskMeta {
+    /** Of a test of a driver's suite that ran, for the reporter. */
+    server?: Server
+    /** Why the test is skipped, for the reporter. */
+    skipped?: string
+  }
+}
+
+const LOOK = `select split_part(current_setting('server_version'), ' ', 1) as postgres,
+  coalesce((select extversion from pg_extension where extname = 'pgmq'), 'SQL only') as pgmq,
+  (select count(*) from pg_attribute where attrelid = to_regclass('pgmq.message_record') and attname = 'headers')::text as headers`
 
 export function useSubject<Connection>(spec: DriverSpec<Connection>): Subject<Connection> {
   const database = useTestDatabase()
   let opened: Opened<Connection> | undefined
   let client: PgmqClient<Connection> | undefined
   let looker: pg.Pool | undefined
+  let server: Server | undefined
+  let hasHeaders = false
   let count = 0
   const lacks = (need: Capability): string | undefined => spec.missing?.[need]
   const current = (): Opened<Connection> => {
     if (!opened) throw new Error('the driver is open only while tests and their hooks run')
     return opened
   }
+  const sql = async (text: string, params: readonly unknown[] = []): Promise<readonly Row[]> =>
+    (await current().sql?.(text, params)) ?? (await (looker as pg.Pool).query(text, [...params])).rows
   beforeAll(async () => {
     opened = await spec.setup(database.url)
     client = createClient(opened.driver)
@@ -52,8 +68,16 @@ export function useSubject<Connection>(spec: DriverSpec<Connection>): Subject<Co
       looker = new pg.Pool({ connectionString: database.url, max: 3 })
       looker.on('error', () => undefined)
     }
+    await opened.beforeEach?.()
+    const [row] = await sql(LOOK)
+    await opened.afterEach?.()
+    hasHeaders = row?.headers === '1'
+    server = { postgres: String(row?.postgres), pgmq: String(row?.pgmq) }
   })
-  beforeEach(() => opened?.beforeEach?.())
+  beforeEach(async ({ task }) => {
+    if (server) task.meta.server = server
+    await opened?.beforeEach?.()
+  })
   afterEach(() => opened?.afterEach?.())
   afterAll(async () => {
     await client?.close()
@@ -74,11 +98,7 @@ export function useSubject<Connection>(spec: DriverSpec<Connection>): Subject<Co
       onTestFinished(async () => void (await another.close()))
       return another
     },
-    async sql(text, params = []) {
-      const { sql } = current()
-      if (sql) return (await sql(text, params)) as never
-      return (await (looker as pg.Pool).query(text, [...params])).rows as never
-    },
+    sql: async (text, params) => (await sql(text, params)) as never,
     async other() {
       const connection = new pg.Client({ connectionString: database.url })
       connection.on('error', () => undefined)
@@ -98,10 +118,12 @@ export function useSubject<Connection>(spec: DriverSpec<Connection>): Subject<Co
     },
     it(name, needs, test) {
       const lacking = needs.filter((need) => need !== 'headers').find((need) => lacks(need) !== undefined)
-      if (lacking) return it.skip(`${name} [needs ${lacking}: ${lacks(lacking)}]`, test)
+      if (lacking) {
+        const skipped = `needs ${lacking}: ${lacks(lacking)}`
+        return it.skip(`${name} [${skipped}]`, { meta: { skipped } }, test)
+      }
       it(name, async (context) => {
-        if (needs.includes('headers') && !(await hasHeaders(current(), looker)))
-          context.skip('messages have headers from pgmq 1.5')
+        if (needs.includes('headers') && !hasHeaders) context.skip('messages have headers from pgmq 1.5')
         await test()
       })
     },

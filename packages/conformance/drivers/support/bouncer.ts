@@ -63,7 +63,9 @@ ignore_startup_parameters = extra_float_digits,options
 export function describeBehindBouncer<Connection>(library: string, open: (url: string) => Opened<Connection>): void {
   const name = `${library} through PgBouncer in transaction mode`
   if (withoutBouncer) {
-    describe(name, () => it.skip(`is not tested: ${withoutBouncer}`, () => undefined))
+    describe(name, () =>
+      it.skip(`is not tested: ${withoutBouncer}`, { meta: { skipped: withoutBouncer } }, () => undefined),
+    )
     return
   }
   describeDriver({
