@@ -54,14 +54,14 @@ export default defineConfig([
   globalIgnores(['**/dist/**', '**/node_modules/**', '**/.turbo/**', '**/coverage/**']),
   {
     name: 'typed',
-    files: ['{packages,apps}/*/{src,test,drivers}/**/*.ts'],
+    files: ['{packages,apps}/*/{src,test,drivers}/**/*.ts', 'bench/src/**/*.ts'],
     ignores: ['**/*.d.ts'],
     extends: [tseslint.configs.recommendedTypeChecked],
     plugins: { 'import-x': importX, n },
     linterOptions: { reportUnusedDisableDirectives: 'error' },
     languageOptions: {
       parserOptions: {
-        project: ['{packages,apps}/*/tsconfig.json', '{packages,apps}/*/tsconfig.test.json'],
+        project: ['{packages,apps}/*/tsconfig.json', '{packages,apps}/*/tsconfig.test.json', 'bench/tsconfig.json'],
         tsconfigRootDir: import.meta.dirname,
       },
     },
@@ -110,7 +110,7 @@ export default defineConfig([
   },
   {
     name: 'sources',
-    files: ['{packages,apps}/*/src/**/*.ts'],
+    files: ['{packages,apps}/*/src/**/*.ts', 'bench/src/**/*.ts'],
     ignores: [...tests, '**/*.d.ts'],
     rules: {
       'max-lines': ['warn', { max: 250 }],
