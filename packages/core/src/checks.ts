@@ -16,6 +16,15 @@ export function seconds(field: string, value: number): number {
   )
 }
 
+/** @throws CONFIGURATION_INVALID */
+export function days(field: string, value: number): number {
+  if (typeof value === 'number' && value > 0 && value <= 36_525) return value
+  throw configurationInvalid(
+    field,
+    `${field} ${String(value)} is invalid: give a number of days above 0, up to a hundred years`,
+  )
+}
+
 /** Timers hold 31 bits: one set to more fires at once. */
 export const LONGEST_TIMER_MS: number = 2 ** 31 - 1
 /** PostgreSQL's `int`. */

@@ -11,6 +11,7 @@ import { Link } from './link.js'
 import type { Parked } from './parked.js'
 import { Poller } from './poller.js'
 import type { QueueRun } from './queue-run.js'
+import { Retention } from './retention.js'
 import { Settler } from './settler.js'
 import type { ResolvedWorkerOptions } from './worker-options.js'
 
@@ -39,6 +40,7 @@ export class Engine {
   readonly #deliveries: Deliveries
   readonly #heartbeats: ReadonlyMap<QueueRun, Heartbeat>
   readonly #poller: Poller
+  readonly #retentions: readonly Retention[]
   readonly #settled = new Bell()
   readonly fetchers: readonly Fetcher[]
   #unlisten: (() => Promise<void>)[] = []
@@ -70,6 +72,10 @@ export class Engine {
       ]),
     )
     this.#poller = new Poller(this.fetchers, this.#leasing, worker.pollIntervalMs, () => this.#mayNotLease())
+    this.#retentions = queues.flatMap((queue) => {
+      const days = queue.options.retainArchive?.days
+      return days === undefined ? [] : [new Retention(queue, days, context.session, worker.logger)]
+    })
   }
 
   get connected(): boolean {
@@ -103,6 +109,7 @@ export class Engine {
     this.#loops = [this.#settler.run(), this.#deliveries.run(), ...this.fetchers.map((fetcher) => fetcher.run())]
     if (this.#o.drain) return
     this.#poller.start()
+    for (const retention of this.#retentions) retention.start()
     for (const fetcher of this.fetchers) this.#listen(fetcher)
   }
 
@@ -125,7 +132,7 @@ export class Engine {
   async stop(graceSeconds: number): Promise<void> {
     this.#stopping = true
     this.#poller.stop()
-    for (const fetcher of this.fetchers) fetcher.stop()
+    for (const one of [...this.fetchers, ...this.#retentions]) void one.stop()
     this.#deliveries.stop()
     await this.#until(() => this.#resting, graceSeconds * 1000)
     this.#deliveries.abort()
@@ -139,7 +146,7 @@ export class Engine {
     this.#deliveries.close()
     this.#settler.stop()
     await Promise.all(this.#unlisten.map((unlisten) => unlisten().catch(() => undefined)))
-    await Promise.all([...this.#heartbeats.values()].map((heartbeat) => heartbeat.stop()))
+    await Promise.all([...this.#heartbeats.values(), ...this.#retentions].map((one) => one.stop()))
     await Promise.all([this.#leasing.close(), this.#settling.close()])
     await Promise.all(this.#loops)
   }

@@ -1,5 +1,5 @@
 import type { HandlerMiddleware, Handlers, Tasks } from '../attempt/handler.js'
-import { checkRetry, positive, seconds, wholeNumber } from '../checks.js'
+import { checkRetry, days, positive, seconds, wholeNumber } from '../checks.js'
 import type { PgmqClient } from '../client/pgmq-client.js'
 import { configurationInvalid } from '../errors.js'
 import { guarded, type Logger } from '../logger.js'
@@ -58,6 +58,16 @@ export interface QueueOptions {
   readonly retry?: RetryPolicy
   /** @defaultValue 'archive' */
   readonly onSuccess?: 'archive' | 'delete'
+  /**
+   * What lies in the archive of this queue for longer is deleted, by the database's clock: a thousand messages at a time,
+   * with pauses, by one worker at a time however many have it. Fractions are fine. What it deletes is gone for good;
+   * without it the archive grows for ever. The archive of the dead-letter queue stays.
+   *
+   * Where it cannot be done, for want of a grant say, that is logged, and the worker goes on.
+   *
+   * @example createWorker({ client, tasks, handlers, queues: { user_tasks: { retainArchive: { days: 30 } } } })
+   */
+  readonly retainArchive?: { readonly days: number }
 }
 
 export interface ResolvedWorkerOptions {
@@ -95,5 +105,6 @@ function checkQueue(name: string, options: QueueOptions, tasks: Tasks): void {
   if (options.concurrency !== undefined) wholeNumber(`${field}.concurrency`, options.concurrency, 1)
   if (options.visibilitySeconds !== undefined) positive(`${field}.visibilitySeconds`, options.visibilitySeconds)
   if (options.timeoutSeconds !== undefined) positive(`${field}.timeoutSeconds`, options.timeoutSeconds)
+  if (options.retainArchive !== undefined) days(`${field}.retainArchive.days`, options.retainArchive?.days)
   checkRetry(options.retry)
 }
