@@ -1,25 +1,15 @@
 #!/usr/bin/env node
 // Plans and times of the statements that a worker lives on, over a queue of a million messages of which the first 900,000
 // are leased, on each version of PostgreSQL. Exits with 1 when one of them does not use its index.
-import { spawnSync } from 'node:child_process'
-import { fileURLToPath } from 'node:url'
-import { environmentWithBuilds, versions } from './builds.mjs'
+import { startPostgres } from '@pgmq/embedded'
+import { createClient } from '@pgmq/node-pg'
+import pg from 'pg'
+import { findBuilds, versions } from './servers.mjs'
 
-const self = fileURLToPath(import.meta.url)
-const [version] = process.argv.slice(2)
-if (version === undefined) {
-  // Where Node.js looks for packages is settled when it starts.
-  const env = environmentWithBuilds()
-  const run = (major) => spawnSync(process.execPath, [self, String(major)], { env, stdio: 'inherit' }).status
-  process.exitCode = versions.map(run).every((status) => status === 0) ? 0 : 1
-} else {
-  await explain(Number(version))
-}
+findBuilds()
+for (const version of versions) await explain(version)
 
 async function explain(major) {
-  const { startPostgres } = await import('@pgmq/embedded')
-  const { createClient } = await import('@pgmq/node-pg')
-  const { default: pg } = await import('pg')
   const server = await startPostgres({ version: major, settings: { shared_buffers: '512MB' } })
   const pool = new pg.Pool({ connectionString: server.url })
   try {

@@ -4,14 +4,13 @@
 //
 //   node scripts/matrix.mjs            all
 //   node scripts/matrix.mjs pg-pool    drivers whose file has this in its name
-import { spawnSync } from 'node:child_process'
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { availableParallelism, tmpdir } from 'node:os'
 import path from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { environmentWithBuilds, versions } from './builds.mjs'
+import { printMatrix } from './matrix-table.mjs'
+import { findBuilds, startServer, versions } from './servers.mjs'
+import { outputOf, root, vitest } from './vitest.mjs'
 
-const root = fileURLToPath(new URL('..', import.meta.url))
 const fixtures = (...names) => names.map((name) => path.join(root, 'fixtures', `${name}.sql`)).join(path.delimiter)
 
 const shapes = {
@@ -23,79 +22,79 @@ const shapes = {
   '1.10, upgraded': { PGMQ_TEST_RESHAPE: fixtures('reshape', 'pgmq-1.10-upgraded') },
   ahead: { PGMQ_TEST_RESHAPE: fixtures('reshape', 'pgmq-ahead') },
 }
+// It brings a database of its own, of one version and one shape.
+const APART = 'pglite.test.ts'
+// While one run waits, another has the processor.
+const LANES = availableParallelism() + 1
 
+const startedMs = performance.now()
 const [filter = ''] = process.argv.slice(2)
-// It brings a database of its own, of one version.
-const apart = ['pglite.test.ts']
-const drivers = readdirSync(path.join(root, 'drivers')).filter(
-  (file) => file.endsWith('.test.ts') && file.includes(filter) && !apart.includes(file),
+const files = readdirSync(path.join(root, 'drivers')).filter(
+  (file) => file.endsWith('.test.ts') && file.includes(filter),
 )
-const cells = drivers.flatMap((driver, d) =>
-  Object.keys(shapes).map((shape, s) => ({ driver, shape, version: versions[(d + s) % versions.length] })),
-)
-
-const env = environmentWithBuilds()
+const runs = runsOf(files)
+findBuilds()
 const folder = mkdtempSync(path.join(tmpdir(), 'pgmq-matrix-'))
-const results = []
-for (const version of versions) {
-  for (const [shape, settings] of Object.entries(shapes)) {
-    const chosen = cells.filter((cell) => cell.version === version && cell.shape === shape)
-    if (chosen.length > 0) results.push(...run(chosen, version, shape, settings))
-  }
+const servers = new Map()
+const rows = []
+try {
+  for (const version of versions) servers.set(version, await startServer(version))
+  await Promise.all(Array.from({ length: LANES }, lane))
+} finally {
+  await Promise.all([...servers.values()].map((server) => server.stop({ mode: 'immediate' })))
+  rmSync(folder, { recursive: true })
 }
-rmSync(folder, { recursive: true })
-report(results)
+printMatrix(rows)
+const bad = rows.filter(({ failed, passed, skips }) => failed > 0 || passed + skips.length === 0)
+const seconds = Math.round((performance.now() - startedMs) / 1000)
+console.log(
+  `\n${rows.length - bad.length} of ${rows.length} green, in ${Math.floor(seconds / 60)} min ${seconds % 60} s`,
+)
+process.exitCode = bad.length === 0 && rows.length > 0 ? 0 : 1
 
-function run(chosen, version, shape, settings) {
-  const report = path.join(folder, `${version}-${shape}.json`)
-  const files = chosen.map(({ driver }) => `drivers/${driver}`)
-  const args = ['vitest', 'run', ...files, '--reporter=dot', '--reporter=json', `--outputFile.json=${report}`]
-  console.log(
-    `PostgreSQL ${version}, pgmq ${shape}: ${chosen.map(({ driver }) => driver.replace('.test.ts', '')).join(', ')}`,
+/** Those that share a server and a shape are one run. */
+function runsOf(chosen) {
+  const cells = chosen
+    .filter((file) => file !== APART)
+    .flatMap((file, f) =>
+      Object.keys(shapes).map((shape, s) => ({ file, shape, version: versions[(f + s) % versions.length] })),
+    )
+  const shared = versions.flatMap((version) =>
+    Object.keys(shapes).map((shape) => ({
+      version,
+      shape,
+      files: cells.filter((cell) => cell.version === version && cell.shape === shape).map(({ file }) => file),
+    })),
   )
-  const { status, stdout, stderr } = spawnSync('npx', args, {
-    cwd: root,
-    env: { ...env, ...settings, PGMQ_TEST_POSTGRES: String(version), DATABASE_URL: '' },
-    encoding: 'utf8',
-    maxBuffer: 1e8,
-    shell: process.platform === 'win32',
+  const apart = { version: versions.at(-1), shape: undefined, files: chosen.filter((file) => file === APART) }
+  return [...shared, apart].filter(({ files }) => files.length > 0)
+}
+
+async function lane() {
+  for (let run = runs.shift(); run; run = runs.shift()) rows.push(...(await rowsOf(run)))
+}
+
+async function rowsOf({ version, shape, files }) {
+  const title = `${shape ? `PostgreSQL ${version}, pgmq ${shape}: ` : ''}${files.join(', ').replaceAll('.test.ts', '')}`
+  const report = path.join(folder, `${version}-${shape}.json`)
+  const { status, text } = await outputOf(
+    process.execPath,
+    [vitest, 'run', ...files.map((file) => `drivers/${file}`), '--maxWorkers=1'],
+    {
+      ...shapes[shape],
+      NO_COLOR: '1',
+      DATABASE_URL: servers.get(version).url,
+      PGMQ_TEST_ROWS: report,
+    },
+  )
+  console.log(status === 0 ? title : `${title}: FAILED\n${text}`)
+  const found = existsSync(report) ? JSON.parse(readFileSync(report, 'utf8')) : []
+  const none = { driver: true, postgres: version, passed: 0, failed: 1, skips: [], seconds: 0 }
+  const its = files.flatMap((file) => {
+    const some = found.filter((row) => row.driver && row.file === `drivers/${file}`)
+    return some.length > 0 ? some : [{ ...none, name: file }]
   })
-  if (status !== 0) console.log(stdout, stderr)
-  return chosen.map((cell) => ({ ...cell, ...outcome(report, cell.driver) }))
-}
-
-function outcome(report, driver) {
-  try {
-    const { testResults } = JSON.parse(readFileSync(report, 'utf8'))
-    const { assertionResults, startTime, endTime, status } = testResults.find(({ name }) => name.endsWith(`/${driver}`))
-    const count = (wanted) => assertionResults.filter((test) => test.status === wanted).length
-    const skipped = assertionResults.length - count('passed') - count('failed')
-    const failed = count('failed') || (status === 'passed' ? 0 : 1)
-    return {
-      passed: count('passed'),
-      failed,
-      skipped,
-      seconds: (endTime - startTime) / 1000,
-      name: assertionResults[0]?.ancestorTitles[0],
-    }
-  } catch {
-    return { passed: 0, failed: 1, skipped: 0, seconds: 0 }
-  }
-}
-
-function report(rows) {
-  const table = rows.map(({ name, driver, version, shape, passed, failed, skipped, seconds }) => ({
-    driver: name ?? driver,
-    PostgreSQL: version,
-    pgmq: shape,
-    passed,
-    failed,
-    skipped,
-    seconds: Number(seconds.toFixed(1)),
-  }))
-  table.sort((a, b) => a.driver.localeCompare(b.driver))
-  console.table(table)
-  const bad = rows.filter(({ failed, passed, skipped }) => failed > 0 || passed + skipped === 0)
-  console.log(bad.length === 0 ? `all of ${rows.length} green` : `${bad.length} of ${rows.length} failed`)
-  process.exitCode = bad.length === 0 ? 0 : 1
+  // Vitest also fails by what no test is guilty of.
+  const lone = status !== 0 && its.every(({ failed }) => failed === 0) ? [{ ...none, name: files.join(', ') }] : []
+  return [...its, ...lone].map((row) => (shape ? { ...row, pgmq: shape } : row))
 }

@@ -4,18 +4,13 @@
 //
 //   node scripts/runtimes.mjs         both
 //   node scripts/runtimes.mjs bun     one of them
-import { spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { startPostgres } from '@pgmq/embedded'
 import { denoFolder, runtimeBuild } from './runtime-builds.mjs'
+import { startServer } from './servers.mjs'
+import { outputOf, vitest } from './vitest.mjs'
 
-const LIMIT_MS = 10 * 60_000
-const root = fileURLToPath(new URL('..', import.meta.url))
-const vitest = path.join(path.dirname(createRequire(import.meta.url).resolve('vitest/package.json')), 'vitest.mjs')
 const drivers = ['pg-pool', 'postgres-js']
 const runtimes = {
   // What it starts by the name of `node` is to be Bun, too.
@@ -31,7 +26,7 @@ const builds = chosen.map((name) => ({ ...runtimes[name], ...runtimeBuild(name) 
 const folder = mkdtempSync(path.join(tmpdir(), 'pgmq-runtimes-'))
 const server = process.env.DATABASE_URL
   ? { url: process.env.DATABASE_URL, stop: async () => {} }
-  : await startPostgres({ durable: false, settings: { max_connections: 200 } })
+  : await startServer(18)
 try {
   let green = true
   for (const build of builds) green = (await run(build)) && green
@@ -59,20 +54,6 @@ async function run({ title, program, version, args, env }) {
   for (const { line } of results) console.log(`${runtime}, ${line}`)
   if (!green && results.every(({ good }) => good)) console.log(`${runtime}: vitest failed outside of the tests`)
   return green
-}
-
-function outputOf(program, args, env) {
-  return new Promise((resolve, reject) => {
-    const options = { cwd: root, env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'], timeout: LIMIT_MS }
-    const child = spawn(program, args, options)
-    let text = ''
-    for (const stream of [child.stdout, child.stderr]) {
-      stream.setEncoding('utf8').on('data', (chunk) => {
-        text += chunk
-      })
-    }
-    child.on('error', reject).on('close', (status) => resolve({ status, text }))
-  })
 }
 
 /** A file has one driver, or several. */
