@@ -3,22 +3,27 @@
  * collected in it. Started by `processes.ts`, which speaks with it by messages.
  */
 import { type Play, roles } from './roles/index.js'
+import type { Stage } from './roles/stage.js'
 import { systems } from './systems/index.js'
+import type { System } from './systems/system.js'
 
 process.once('message', (message: Play) => {
-  const system = systems[message.system].create(message.url)
-  const told = (signal: string): Promise<void> =>
-    new Promise((resolve) => process.on('message', (other) => other === signal && resolve()))
-  const stage = { go: told('go'), stop: told('stop'), tell: (news: unknown) => process.send?.({ news }) }
-  const play = roles[message.role] as (s: typeof system, o: never, st: typeof stage) => Promise<unknown>
-  play(system, message.options as never, stage)
-    .then(async (result) => {
-      await system.close()
-      const { maxRSS } = process.resourceUsage()
-      process.send?.({ result, peakMb: maxRSS / 1024 }, undefined, undefined, () => process.exit(0))
-    })
-    .catch((error: unknown) => {
-      console.error(error)
-      process.exit(1)
-    })
+  perform(message).catch((error: unknown) => {
+    console.error(error)
+    process.exit(1)
+  })
 })
+
+async function perform({ system: name, url, role, options }: Play): Promise<void> {
+  const stage: Stage = { go: told('go'), stop: told('stop'), tell: (news) => process.send?.({ news }) }
+  const system = await systems[name].create(url)
+  const play = roles[role] as (system: System, options: never, stage: Stage) => Promise<unknown>
+  const result = await play(system, options as never, stage)
+  await system.close()
+  const { maxRSS } = process.resourceUsage()
+  process.send?.({ result, peakMb: maxRSS / 1024 }, undefined, undefined, () => process.exit(0))
+}
+
+function told(signal: string): Promise<void> {
+  return new Promise((resolve) => process.on('message', (message) => message === signal && resolve()))
+}

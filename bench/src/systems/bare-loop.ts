@@ -1,7 +1,7 @@
 import { createClient, type SqlParam } from '@pgmq/node-pg'
 import { type ClientBase, Pool, type PoolClient } from 'pg'
 import { Books } from './books.js'
-import type { Consumer, Job, OnJob, System, SystemKind } from './system.js'
+import type { Consumer, Job, OnJob, System } from './system.js'
 
 const QUEUE = 'bench'
 const BATCH = 500
@@ -9,24 +9,6 @@ const READERS = 2
 
 /** Rows come as they are sent: their text is parsed by whoever wants it. */
 const asText = { getTypeParser: () => String }
-
-/** Our statements without us: lease, parse, settle, again. What a worker costs is the difference to this. */
-export function sqlFloor(onSuccess: 'archive' | 'delete'): SystemKind {
-  return {
-    title: onSuccess === 'archive' ? 'SQL floor' : 'SQL floor, delete',
-    settings: `our statements in a bare loop on pg, ${READERS} readers, ${BATCH} a statement`,
-    store: 'postgres',
-    create: (url) => new BareLoop(url, onSuccess, ownStatements),
-  }
-}
-
-/** The functions of the extension, called in the same way. */
-export const upstream: SystemKind = {
-  title: 'upstream functions',
-  settings: `pgmq.send, send_batch, read and archive in a bare loop on pg, ${READERS} readers, ${BATCH} a statement`,
-  store: 'postgres',
-  create: (url) => new BareLoop(url, 'archive', async () => upstreamStatements),
-}
 
 interface Statements {
   /** Leases, and tells what it got and how to settle that. */
@@ -39,19 +21,18 @@ interface Step {
   settle(): Promise<unknown>
 }
 
-type Load = (pool: Pool, onSuccess: 'archive' | 'delete') => Promise<Statements>
-
-class BareLoop implements System {
+/** Statements without a worker around them: what a worker costs is the difference to this. */
+export class BareLoop implements System {
   readonly #pool: Pool
   readonly #books: Books
   readonly #onSuccess: 'archive' | 'delete'
-  readonly #load: Load
+  readonly #statements: 'ours' | 'upstream'
 
-  constructor(url: string, onSuccess: 'archive' | 'delete', load: Load) {
+  constructor(url: string, statements: 'ours' | 'upstream', onSuccess: 'archive' | 'delete') {
     this.#pool = new Pool({ connectionString: url, max: 16 })
     this.#books = new Books(url)
     this.#onSuccess = onSuccess
-    this.#load = load
+    this.#statements = statements
   }
 
   async prepare(): Promise<void> {
@@ -83,7 +64,8 @@ class BareLoop implements System {
   }
 
   async consume(_handlers: number, onJob: OnJob): Promise<Consumer> {
-    const statements = await this.#load(this.#pool, this.#onSuccess)
+    const statements =
+      this.#statements === 'ours' ? await ownStatements(this.#pool, this.#onSuccess) : upstreamStatements
     let stopped = false
     const reader = async (): Promise<void> => {
       const connection = await this.#pool.connect()

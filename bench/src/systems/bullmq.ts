@@ -1,16 +1,9 @@
 import { Queue, Worker } from 'bullmq'
-import type { Consumer, Job, OnJob, System, SystemKind } from './system.js'
+import type { Consumer, Job, OnJob, System } from './system.js'
 
 const QUEUE = 'bench'
 
-export const bullmq: SystemKind = {
-  title: 'BullMQ on Redis',
-  settings: 'removeOnComplete, addBulk; Redis without persistence, so in memory alone',
-  store: 'redis',
-  create: (url) => new Bull(url),
-}
-
-class Bull implements System {
+export class Bull implements System {
   readonly #connection: { host: string; port: number; db: number; maxRetriesPerRequest: null }
   #made: Queue<Job> | null = null
 

@@ -1,19 +1,11 @@
 import { Logger, makeWorkerUtils, run, type WorkerUtils } from 'graphile-worker'
 import { type ClientBase, Pool } from 'pg'
 import { Books } from './books.js'
-import type { Consumer, Job, OnJob, System, SystemKind } from './system.js'
+import type { Consumer, Job, OnJob, System } from './system.js'
 
 const silent = new Logger(() => () => undefined)
 
-export const graphileWorker: SystemKind = {
-  title: 'graphile-worker',
-  settings:
-    'localQueue.size 500, completeJobBatchDelay 0, failJobBatchDelay 0, prepared statements; deletes what is done',
-  store: 'postgres',
-  create: (url) => new GraphileWorker(url),
-}
-
-class GraphileWorker implements System {
+export class GraphileWorker implements System {
   readonly #pool: Pool
   readonly #books: Books
   #utils: Promise<WorkerUtils> | null = null

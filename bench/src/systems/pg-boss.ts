@@ -1,19 +1,12 @@
 import type { ClientBase } from 'pg'
 import { PgBoss } from 'pg-boss'
 import { Books } from './books.js'
-import type { Consumer, Job, OnJob, System, SystemKind } from './system.js'
+import type { Consumer, Job, OnJob, System } from './system.js'
 
 const QUEUE = 'bench'
 const BATCH = 100
 
-export const pgBoss: SystemKind = {
-  title: 'pg-boss',
-  settings: `batchSize ${BATCH}, localConcurrency as many as handlers, burstWhenBatchFull, LISTEN and NOTIFY on`,
-  store: 'postgres',
-  create: (url) => new Boss(url),
-}
-
-class Boss implements System {
+export class Boss implements System {
   readonly #boss: PgBoss
   readonly #books: Books
   #started: Promise<unknown> | null = null

@@ -1,9 +1,7 @@
 import { createClient, createWorker, defineTask, type PgmqClient, type WorkerOptions } from '@pgmq/node-pg'
-import { createClient as createClientOfPostgresJs } from '@pgmq/postgres-js'
 import type { ClientBase } from 'pg'
-import { pino } from 'pino'
 import { Books } from './books.js'
-import type { Consumer, Job, OnJob, System, SystemKind } from './system.js'
+import type { Consumer, Job, OnJob, System } from './system.js'
 
 const QUEUE = 'bench'
 
@@ -19,45 +17,37 @@ const anything = {
 
 const run = defineTask({ name: 'run', queue: QUEUE, input: anything })
 
-interface Variant {
+export interface Variant {
   readonly adapter: '@pgmq/node-pg' | '@pgmq/postgres-js'
-  readonly onSuccess?: 'archive' | 'delete'
+  readonly onSuccess: 'archive' | 'delete'
   /** A line for each message and step, to a file that is thrown away. */
-  readonly logging?: boolean
-  readonly notify?: boolean
+  readonly logging: boolean
+  readonly notify: boolean
 }
 
 /** Ours, through the client and the worker that everybody uses. */
-export function pgmq({ adapter, onSuccess = 'archive', logging = false, notify = true }: Variant): SystemKind {
-  const traits = [onSuccess === 'delete' && 'delete', logging && 'logging', !notify && 'no notify'].filter(Boolean)
-  return {
-    title: [`ours on ${adapter === '@pgmq/node-pg' ? 'pg' : 'postgres.js'}`, ...traits].join(', '),
-    settings: 'its defaults',
-    store: 'postgres',
-    create: (url) => new Pgmq(url, adapter, { onSuccess, logging, notify }),
-  }
-}
-
-class Pgmq implements System {
+export class Pgmq implements System {
   readonly #client: PgmqClient
   readonly #books: Books
   readonly #onSuccess: 'archive' | 'delete'
 
-  constructor(
-    url: string,
-    adapter: Variant['adapter'],
-    { onSuccess, logging, notify }: Required<Omit<Variant, 'adapter'>>,
-  ) {
-    const options = {
-      notify,
-      ...(logging && { logger: pino(pino.destination({ dest: '/dev/null', sync: false })) }),
-    }
-    this.#client =
-      adapter === '@pgmq/node-pg'
-        ? createClient(url, options)
-        : (createClientOfPostgresJs(url, options) as unknown as PgmqClient)
+  constructor(client: PgmqClient, url: string, onSuccess: Variant['onSuccess']) {
+    this.#client = client
     this.#onSuccess = onSuccess
     this.#books = new Books(url)
+  }
+
+  static async create(url: string, { adapter, onSuccess, logging, notify }: Variant): Promise<Pgmq> {
+    const pino = logging ? (await import('pino')).pino : null
+    const options = {
+      notify,
+      ...(pino && { logger: pino(pino.destination({ dest: '/dev/null', sync: false })) }),
+    }
+    const client =
+      adapter === '@pgmq/node-pg'
+        ? createClient(url, options)
+        : ((await import('@pgmq/postgres-js')).createClient(url, options) as unknown as PgmqClient)
+    return new Pgmq(client, url, onSuccess)
   }
 
   async prepare(): Promise<void> {

@@ -40,7 +40,8 @@ export interface SystemKind {
   /** The settings that make it fast, as its documentation has them. */
   readonly settings: string
   readonly store: 'postgres' | 'redis'
-  create(url: string): System
+  /** Loads its code, so that a process has none of another system in its memory. */
+  create(url: string): Promise<System>
 }
 
 /** Milliseconds, the same in every process of this machine. */
