@@ -54,14 +54,14 @@ export default defineConfig([
   globalIgnores(['**/dist/**', '**/node_modules/**', '**/.turbo/**', '**/coverage/**']),
   {
     name: 'typed',
-    files: ['{packages,apps}/*/{src,test,drivers}/**/*.ts', 'bench/src/**/*.ts'],
+    files: ['{packages,apps}/*/{src,test,drivers}/**/*.ts', 'bench/src/**/*.ts', 'chaos/{src,test}/**/*.ts'],
     ignores: ['**/*.d.ts'],
     extends: [tseslint.configs.recommendedTypeChecked],
     plugins: { 'import-x': importX, n },
     linterOptions: { reportUnusedDisableDirectives: 'error' },
     languageOptions: {
       parserOptions: {
-        project: ['{packages,apps}/*/tsconfig.json', '{packages,apps}/*/tsconfig.test.json', 'bench/tsconfig.json'],
+        project: ['{packages,apps}/*/tsconfig.json', '{packages,apps}/*/tsconfig.test.json', '{bench,chaos}/tsconfig.json'],
         tsconfigRootDir: import.meta.dirname,
       },
     },
@@ -110,7 +110,7 @@ export default defineConfig([
   },
   {
     name: 'sources',
-    files: ['{packages,apps}/*/src/**/*.ts', 'bench/src/**/*.ts'],
+    files: ['{packages,apps}/*/src/**/*.ts', '{bench,chaos}/src/**/*.ts'],
     ignores: [...tests, '**/*.d.ts'],
     rules: {
       'max-lines': ['warn', { max: 250 }],

@@ -11,7 +11,7 @@ const checks = {
   build: turbo('build'), // most of the others look at what is built, so this comes first
   lockfile: script('lockfile'),
   format: tool('biome', 'ci', '--colors=off', '--error-on-warnings', '.'),
-  lint: tool('eslint', '--no-error-on-unmatched-pattern', 'packages', 'apps', 'bench'),
+  lint: tool('eslint', '--no-error-on-unmatched-pattern', 'packages', 'apps', 'bench', 'chaos'),
   types: turbo('types'),
   'test:types': turbo('test:types'),
   unused: tool('knip', '--no-config-hints'),

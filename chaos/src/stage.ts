@@ -1,0 +1,188 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { audit, enter, history, openBooks } from './books.js'
+import { FLEET_DEFAULTS, Fleet } from './fleet.js'
+import { QUEUE } from './job.js'
+import { startPooler } from './pooler.js'
+import { type Order, Producer } from './producer.js'
+import { TcpProxy } from './proxy.js'
+import { Random } from './random.js'
+import { rateIn, recoveryAfter, type Stretch } from './rates.js'
+import type { Result } from './report.js'
+import type { Claim, Scenario } from './scenario.js'
+import { Server, urlOf } from './server.js'
+import { until } from './until.js'
+import type { Adapter } from './wire.js'
+
+export interface RunOptions {
+  readonly adapter: Adapter
+  /** Length of the phases before and after the harm. */
+  readonly seconds: number
+  readonly seed: number
+  /** The sizes that take long. */
+  readonly long: boolean
+  readonly strict: boolean
+}
+
+export type Phase = 'baseline' | 'during' | 'after'
+
+/** Jobs that are kept ahead of the workers while rates are taken: more than any of them holds. */
+const AHEAD = 1_000
+const WARM_UP_MS = 1_500
+const DRAIN_MS = 120_000
+/** As in the list of scenarios: a rate has recovered when it is so near the one before. */
+const RECOVERED = 0.95
+const HISTORIES = 5
+
+/** Where a scenario plays: a server with open books, workers, a producer, and what stands between them. */
+export class Stage {
+  readonly random: Random
+  readonly claims: Claim[] = []
+  readonly #phases = new Map<Phase, Stretch>()
+  readonly #scenario: Scenario
+  readonly #leave: (() => Promise<void>)[] = []
+
+  private constructor(
+    readonly server: Server,
+    readonly fleet: Fleet,
+    readonly producer: Producer,
+    readonly proxy: TcpProxy | null,
+    readonly options: RunOptions,
+    scenario: Scenario,
+  ) {
+    this.random = new Random(options.seed)
+    this.#scenario = scenario
+  }
+
+  static async open(scenario: Scenario, options: RunOptions): Promise<Stage> {
+    const server = await Server.start(scenario.server)
+    await openBooks(server.sql)
+    const proxy = scenario.between === 'proxy' ? await TcpProxy.listen(server.port) : null
+    const pooler = scenario.between === 'pooler' ? await startPooler(server.port) : null
+    const port = proxy?.port ?? pooler?.port ?? server.port
+    const { adapter } = options
+    const settings = { ...FLEET_DEFAULTS, adapter, ...scenario.fleet }
+    const fleet = new Fleet((name) => urlOf(port, name), settings)
+    const { preparedStatements } = settings
+    const producer = new Producer({ adapter, url: urlOf(port, 'producer'), preparedStatements })
+    const stage = new Stage(server, fleet, producer, proxy, options, scenario)
+    stage.#leave.push(
+      () => server.close(),
+      async () => pooler?.stop(),
+      async () => proxy?.close(),
+    )
+    return stage
+  }
+
+  // ── Load and measure ───────────────────────────────────────────────────────────────────────────
+
+  /** Keeps the workers busy until the end of the run, or `producer.stop()`. */
+  load(order?: () => Order): void {
+    this.producer.keepAhead(AHEAD, () => this.fleet.count('succeeded') + this.fleet.count('deadLettered'), order)
+  }
+
+  /** The rate before the harm, all else being equal. */
+  async baseline(): Promise<void> {
+    await sleep(WARM_UP_MS)
+    await this.#phase('baseline', () => sleep(this.options.seconds * 1000))
+  }
+
+  async during(harm: () => Promise<unknown>): Promise<void> {
+    await this.#phase('during', harm)
+  }
+
+  async after(): Promise<void> {
+    await this.#phase('after', () => sleep(this.options.seconds * 1000))
+  }
+
+  async #phase(phase: Phase, run: () => Promise<unknown>): Promise<void> {
+    const fromMs = Date.now()
+    await run()
+    this.#phases.set(phase, { fromMs, toMs: Date.now() })
+  }
+
+  async rate(phase: Phase): Promise<number | null> {
+    const stretch = this.#phases.get(phase)
+    return stretch ? await rateIn(this.server.sql, stretch) : null
+  }
+
+  // ── Claims ─────────────────────────────────────────────────────────────────────────────────────
+
+  claim(what: string, holds: boolean, detail: string | number = ''): void {
+    this.claims.push({ what, holds, detail: String(detail), ofRate: false })
+  }
+
+  claimOfRate(what: string, holds: boolean, detail: string): void {
+    this.claims.push({ what, holds, detail, ofRate: true })
+  }
+
+  /** Of the baseline. */
+  async claimRate(phase: Phase, atLeast: number): Promise<void> {
+    const [baseline, rate] = [(await this.rate('baseline')) ?? 0, (await this.rate(phase)) ?? 0]
+    const share = rate / Math.max(1, baseline)
+    const what = `rate ${phase} the harm is at least ${percent(atLeast)} of the baseline`
+    this.claimOfRate(what, share >= atLeast, percent(share))
+  }
+
+  /** Waits for a condition that must come true. */
+  async comesTrue(what: string, condition: () => boolean | Promise<boolean>, withinSeconds: number): Promise<boolean> {
+    const fromMs = performance.now()
+    const holds = await until(condition, withinSeconds * 1000)
+    this.claim(`${what} within ${withinSeconds} s`, holds, `${seconds(performance.now() - fromMs)} s`)
+    return holds
+  }
+
+  async queueLength(): Promise<number> {
+    const [row] = await this.server.sql<{ count: string }>(`select count(*) from pgmq.q_${QUEUE}`)
+    return Number(row?.count)
+  }
+
+  // ── The end ────────────────────────────────────────────────────────────────────────────────────
+
+  /** No new jobs; the old ones are done; workers stop; and then the books are read. */
+  async close(): Promise<Result> {
+    await this.producer.stop()
+    await this.comesTrue('all that is left is done', async () => (await this.queueLength()) === 0, DRAIN_MS / 1000)
+    const ready = await until(() => this.fleet.living.every(({ health }) => health?.ready), 10_000)
+    this.claim(
+      'every worker is alive and ready',
+      ready && this.fleet.unexpected.length === 0,
+      this.fleet.unexpected.join(),
+    )
+    const unclean = await this.fleet.stop()
+    this.claim('every worker stops cleanly, within its grace', unclean.length === 0, unclean.join('\n'))
+
+    const { sql } = this.server
+    await enter(sql, this.producer.entries, this.fleet.events)
+    const balance = await audit(sql)
+    const [baseline, during, after] = [await this.rate('baseline'), await this.rate('during'), await this.rate('after')]
+    const ids = new Set(balance.faults.flatMap((fault) => fault.ids.slice(0, HISTORIES)))
+    return {
+      scenario: this.#scenario.name,
+      adapter: this.options.adapter,
+      rates: { baseline, during, after },
+      recoverySeconds: await this.#recovery(baseline),
+      peakRssMb: this.fleet.peakRssMb,
+      balance,
+      claims: this.claims,
+      histories: await Promise.all([...ids].map((id) => history(sql, id))),
+      producerErrors: Object.fromEntries(this.producer.errors),
+    }
+  }
+
+  /** From the end of the harm. */
+  async #recovery(baseline: number | null): Promise<number | null> {
+    const harm = this.#phases.get('during')
+    const after = this.#phases.get('after')
+    if (!harm || !after || !baseline) return null
+    return await recoveryAfter(this.server.sql, harm.toMs, after.toMs, baseline * RECOVERED)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.fleet.close()
+    await this.producer.close()
+    for (const leave of this.#leave.toReversed()) await leave()
+  }
+}
+
+const percent = (share: number): string => `${Math.round(share * 100)} %`
+const seconds = (ms: number): string => (ms / 1000).toFixed(1)
