@@ -35,10 +35,10 @@ export interface Conclusion {
 export function conclude(ending: Ending, random: () => number): Conclusion {
   const { outcome, history, readCount } = ending
   const decision = decide(history, outcome, ending.policy, random)
+  // Nearly every delivery ends here, and leaves its counters as they are.
+  if (decision.kind === 'archive') return finish(ending, decision)
   const counters = countersAfter(outcome.kind, history, readCount)
   switch (decision.kind) {
-    case 'archive':
-      return finish(ending, decision)
     case 'retry': {
       const due = noEarlier(decision.due, ending.leastDelaySeconds)
       const operation: Operation =

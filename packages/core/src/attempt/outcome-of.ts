@@ -2,7 +2,7 @@ import { isPgmqError, pgmqError } from '../errors.js'
 import type { MessageRef } from '../message.js'
 import { boundedSeconds } from '../retry/backoff.js'
 import type { Due, Outcome } from '../retry/outcome.js'
-import { issuesText, type SchemaResult } from '../schema.js'
+import { issuesText, type SchemaResult, type StandardSchema } from '../schema.js'
 import type { Task } from '../task.js'
 
 /** What a handler's error makes of its attempt. Control-flow errors are told by `code`, so two copies of this library agree. */
@@ -28,9 +28,12 @@ function dueOf(delay: unknown): Due | null {
 }
 
 /** A return value, checked where the task has an output schema. */
-export async function successOf(task: Task, returned: unknown): Promise<Outcome> {
-  if (!task.output) return { kind: 'succeeded', output: returned }
-  const result: SchemaResult<unknown> = await task.output['~standard'].validate(returned)
+export function successOf(task: Task, returned: unknown): Outcome | Promise<Outcome> {
+  return task.output ? checkedSuccess(task, task.output, returned) : { kind: 'succeeded', output: returned }
+}
+
+async function checkedSuccess(task: Task, schema: StandardSchema, returned: unknown): Promise<Outcome> {
+  const result: SchemaResult<unknown> = await schema['~standard'].validate(returned)
   if (!result.issues) return { kind: 'succeeded', output: result.value }
   const message = `the handler of task "${task.name}" returned what its output schema refuses: ${issuesText(result.issues)}`
   return failureOf(pgmqError('OUTPUT_INVALID', message, { task: task.name, issues: result.issues }))

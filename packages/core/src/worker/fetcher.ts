@@ -87,7 +87,7 @@ export class Fetcher {
 
   /** Slots, or the right to lease, may be free. */
   roomChanged(): void {
-    if (this.#likely) this.#bell.ring()
+    if (this.#likely && !this.leasing && this.#room() > 0) this.#bell.ring()
   }
 
   stop(): void {
@@ -100,7 +100,7 @@ export class Fetcher {
   /** Runs until `stop`. Never rejects. */
   async run(): Promise<void> {
     while (!this.#stopped) {
-      const limit = this.#likely && !this.#host.quiet() ? this.#room() : 0
+      const limit = this.#likely ? this.#room() : 0
       if (limit <= 0) await this.#bell.wait()
       else await this.#lease(limit).catch((error: unknown) => this.#trouble(error))
     }
@@ -108,6 +108,7 @@ export class Fetcher {
 
   /** How many to lease: nothing until the batch is worth a round trip. */
   #room(): number {
+    if (this.#host.quiet()) return 0
     const { buffer, prefetch } = this.queue
     const free = this.#host.freeSlots(this.queue)
     const ahead = prefetch.size(performance.now())

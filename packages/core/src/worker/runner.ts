@@ -4,6 +4,7 @@ import { noTask, parseInput, taskNameOf, unknownTask } from '../attempt/input.js
 import { failureOf, successOf } from '../attempt/outcome-of.js'
 import type { PgmqClient } from '../client/pgmq-client.js'
 import type { Logger } from '../logger.js'
+import type { Message } from '../message.js'
 import { DEFAULTS } from '../options.js'
 import type { Outcome } from '../retry/outcome.js'
 import type { Delivery } from './delivery.js'
@@ -53,7 +54,9 @@ export class Runner {
     if ('outcome' in parsed) return parsed.outcome
     try {
       const returned = await this.#call(delivery, task, parsed.input)
-      return delivery.timedOut ? timedOut(delivery, task) : await successOf(task.task, returned)
+      if (delivery.timedOut) return timedOut(delivery, task)
+      const success = successOf(task.task, returned)
+      return success instanceof Promise ? await success : success
     } catch (error) {
       return delivery.timedOut ? timedOut(delivery, task) : failureOf(error)
     }
@@ -62,7 +65,7 @@ export class Runner {
   #call(delivery: Delivery, { task, handle }: RegisteredTask, input: unknown): unknown {
     const { events, client, logger, middleware } = this.#host
     events.emit('started', () => ({ task: task.name, message: delivery.message, attempt: delivery.attempt }))
-    const context = new AttemptContext(hostOf(this.#host, delivery), task.name, client, logger)
+    const context = new AttemptContext(new Attempt(this.#host, delivery), task.name, client, logger)
     if (middleware.length === 0) return handle(input, context)
     const innermost = async (): Promise<unknown> => await handle(input, context)
     return middleware.reduceRight<() => Promise<unknown>>((next, step) => () => step(context, next), innermost)()
@@ -105,14 +108,28 @@ function timedOut({ queue }: Delivery, { task }: RegisteredTask): Extract<Outcom
   return { kind: 'timedOut', error }
 }
 
-function hostOf(host: RunnerHost, delivery: Delivery): AttemptHost {
-  return {
-    message: delivery.message,
-    attempt: delivery.attempt,
-    get signal() {
-      return delivery.signal
-    },
-    extend: (seconds) => host.extend(delivery, seconds),
-    completeWith: (connection, output) => host.completeWith(delivery, connection, output),
+/** One for each attempt, so it has nothing of its own. */
+class Attempt implements AttemptHost {
+  readonly #host: RunnerHost
+  readonly #delivery: Delivery
+
+  constructor(host: RunnerHost, delivery: Delivery) {
+    this.#host = host
+    this.#delivery = delivery
+  }
+  get message(): Message {
+    return this.#delivery.message
+  }
+  get attempt(): number {
+    return this.#delivery.attempt
+  }
+  get signal(): AbortSignal {
+    return this.#delivery.signal
+  }
+  extend(seconds: number): Promise<void> {
+    return this.#host.extend(this.#delivery, seconds)
+  }
+  completeWith(connection: unknown, output: unknown): Promise<void> {
+    return this.#host.completeWith(this.#delivery, connection, output)
   }
 }

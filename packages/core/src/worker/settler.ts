@@ -184,15 +184,22 @@ function doing(queue: QueueRun, kind: OperationKind): Doing {
 
 /** One group a queue and kind, each in the order of ids, so that two settles never deadlock. */
 function groups(entries: readonly Entry[]): Entry[][] {
-  const byKind = new Map<string, Entry[]>()
+  const all: Entry[][] = []
   for (const entry of entries) {
-    const name = `${entry.operation.kind} ${entry.inDoubt} ${entry.delivery.queue.name.physical}`
-    const group = byKind.get(name)
+    const group = all.find(([first]) => belongTogether(first as Entry, entry))
     if (group) group.push(entry)
-    else byKind.set(name, [entry])
+    else all.push([entry])
   }
-  for (const group of byKind.values()) group.sort((a, b) => Number(a.delivery.fence.id) - Number(b.delivery.fence.id))
-  return [...byKind.values()].flatMap((group) => chunks(group))
+  for (const group of all) group.sort((a, b) => Number(a.delivery.fence.id) - Number(b.delivery.fence.id))
+  return all.flatMap((group) => chunks(group))
+}
+
+function belongTogether(one: Entry, other: Entry): boolean {
+  return (
+    one.delivery.queue === other.delivery.queue &&
+    one.operation.kind === other.operation.kind &&
+    one.inDoubt === other.inDoubt
+  )
 }
 
 function chunks(group: Entry[]): Entry[][] {
