@@ -6,7 +6,8 @@ import { fromDriver } from '../sql-state.js'
 import type { QueueShape, Statement } from '../statements/parts.js'
 
 const FIRST_BACKOFF_MS = 100
-const LAST_BACKOFF_MS = 10_000
+/** Nothing is done meanwhile: a worker that has waited for an hour is to be back at once. */
+const LAST_BACKOFF_MS = 2_000
 /** The server has become a standby: its successor is behind another connection. */
 const READ_ONLY = '25006'
 
