@@ -65,6 +65,7 @@ export class Engine {
     this.#settler = new Settler(this.#settling, worker.logger, options.drain)
     this.#deliveries = new Deliveries(this.#deliveriesHost())
     this.fetchers = queues.map((queue) => new Fetcher(queue, this.#leasing, this.#fetchHost(), worker.logger))
+    for (const fetcher of this.fetchers) fetcher.queue.demand = fetcher
     this.#heartbeats = new Map(
       queues.map((queue) => [
         queue,

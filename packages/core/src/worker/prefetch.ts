@@ -1,11 +1,16 @@
 import { DEFAULTS } from '../options.js'
 
 const WINDOW_MS = 50
+/** Where round trips are long, so much of the slots' work is leased ahead at the most. */
+const MOST_MS = 200
+/** Handlers that the average of their time goes back over. */
+const MEMORY = 32
 
 /**
  * How many messages to lease ahead of free slots: tripled while slots starve and full leases come back, halved every
- * 50 ms down to what the slots finish in 40 ms. So nothing waits here that another worker could have run, and no slot
- * waits for a round trip.
+ * 50 ms down to what the slots finish in 40 ms, and never more than they can finish in 200 ms by how long handlers take:
+ * many that end at once are no high rate. So nothing waits here that another worker could have run, and no slot waits for a
+ * round trip.
  */
 export class Prefetch {
   #size = 0
@@ -13,6 +18,13 @@ export class Prefetch {
   #sinceMs = performance.now()
   #leasedMs = Number.NEGATIVE_INFINITY
   #averageBytes = 0
+  /** Of a handler; unknown before the first. */
+  #averageMs = Number.NaN
+  readonly #slots: number
+
+  constructor(slots: number) {
+    this.#slots = slots
+  }
 
   /** Messages to hold beyond the free slots, now. */
   size(nowMs: number): number {
@@ -25,11 +37,14 @@ export class Prefetch {
     }
     const byBytes =
       this.#averageBytes > 0 ? Math.floor(DEFAULTS.prefetchBytes / this.#averageBytes) : DEFAULTS.batchSize
-    return Math.min(this.#size, DEFAULTS.batchSize, byBytes)
+    const byTime = this.#averageMs > 0 ? Math.floor((this.#slots * MOST_MS) / this.#averageMs) : DEFAULTS.batchSize
+    return Math.min(this.#size, DEFAULTS.batchSize, byBytes, byTime)
   }
 
-  finished(): void {
+  /** A handler ended that took so long. */
+  finished(tookMs: number): void {
     this.#finished++
+    this.#averageMs = this.#averageMs >= 0 ? this.#averageMs + (tookMs - this.#averageMs) / MEMORY : tookMs
   }
 
   /** `starved`: slots stood free when the lease was sent. Slow handlers free their slots too, but not so soon after a lease. */

@@ -8,7 +8,16 @@ import type { Task } from '../task.js'
 import type { Delivery } from './delivery.js'
 import { Prefetch } from './prefetch.js'
 import type { RegisteredTask, TaskTable } from './registry.js'
+import { Share } from './share.js'
 import type { QueueOptions, ResolvedWorkerOptions } from './worker-options.js'
+
+/** What a queue wants of the slots; its fetcher. */
+interface Demand {
+  /** There is nothing to lease, as far as is known. */
+  readonly idle: boolean
+  /** A lease is under way. */
+  readonly leasing: boolean
+}
 
 /** One queue as a worker runs it: its settings, what it holds and what waits for a slot. */
 export class QueueRun {
@@ -24,6 +33,11 @@ export class QueueRun {
   /** Those that wait for a slot, in order. */
   readonly buffer: Delivery[] = []
   readonly prefetch: Prefetch
+  readonly weight: number
+  readonly share: Share
+  demand: Demand = { idle: true, leasing: false }
+  /** Slots that its lease was last told to count on. */
+  offered = 0
   running = 0
   readonly #policies = new Map<Task | null, DecisionPolicy>()
   readonly #worker: ResolvedWorkerOptions
@@ -42,9 +56,11 @@ export class QueueRun {
     this.visibilityMs = (options.visibilitySeconds ?? client.visibilitySeconds) * 1000
     this.hasDeadLetterQueue = !isDeadLetterQueue(name.physical)
     this.hasLimits = [...tasks.values()].some(({ concurrency }) => concurrency !== Number.POSITIVE_INFINITY)
-    this.prefetch = new Prefetch()
+    this.weight = options.weight ?? 1
+    this.share = new Share(this.weight)
     this.#worker = worker
     this.#clientRetry = client.retry
+    this.prefetch = new Prefetch(this.concurrency)
   }
 
   /** Slots that this queue may use at once. */

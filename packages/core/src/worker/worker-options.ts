@@ -49,6 +49,15 @@ export interface WorkerOptions<T extends Tasks, Connection> {
 }
 
 export interface QueueOptions {
+  /**
+   * Its part of the worker's slots where queues compete for them: of weights 4 and 1, the first gets four fifths of the
+   * slots' time, however long the handlers of either take. What one does not need the others get. No weight starves
+   * another; and none holds a slot free, so a queue behind long handlers waits for one to end: `concurrency` of their
+   * queue limits that.
+   *
+   * @defaultValue 1
+   */
+  readonly weight?: number
   /** Handlers of this queue at once, within the worker's own limit. */
   readonly concurrency?: number
   /** @defaultValue the client's, 30 */
@@ -103,6 +112,7 @@ function checkQueue(name: string, options: QueueOptions, tasks: Tasks): void {
   if (!Object.values(tasks).some((task) => task.queue === name))
     throw configurationInvalid(field, `${field} is no queue of this worker's tasks`)
   if (options.concurrency !== undefined) wholeNumber(`${field}.concurrency`, options.concurrency, 1)
+  if (options.weight !== undefined) positive(`${field}.weight`, options.weight)
   if (options.visibilitySeconds !== undefined) positive(`${field}.visibilitySeconds`, options.visibilitySeconds)
   if (options.timeoutSeconds !== undefined) positive(`${field}.timeoutSeconds`, options.timeoutSeconds)
   if (options.retainArchive !== undefined) days(`${field}.retainArchive.days`, options.retainArchive?.days)
