@@ -18,7 +18,12 @@ it('reconnects within two seconds of the server being back, however long it was 
     release: async () => undefined,
   }
   const reserve = async (): Promise<ReservedConnection> => (away ? Promise.reject(broken) : connection)
-  const link = new Link({ executor: connection.executor, reserve } as Driver, new Knowledge(false, undefined), 1_000, () => undefined)
+  const link = new Link(
+    { executor: connection.executor, reserve } as Driver,
+    new Knowledge(false, undefined),
+    1_000,
+    () => undefined,
+  )
   await link.open()
   away = true
   await link.query({ text: '', params: [], decode: () => null }, { verb: 'ask', grants: '' }).catch(() => undefined)
