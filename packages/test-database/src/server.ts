@@ -9,7 +9,8 @@ export interface TestServer {
 }
 
 const IMAGE = 'ghcr.io/pgmq/pg18-pgmq:v1.11.1'
-const MAX_CONNECTIONS = 200
+/** What waits for a deadlock to be found would wait for a second. */
+const SETTINGS = { max_connections: 200, deadlock_timeout: '100ms' }
 
 /** The server named by DATABASE_URL, else one in a container, else one from npm packages, of a version if one is asked for. */
 export async function obtainServer(databaseUrl: string | undefined, version?: PostgresVersion): Promise<TestServer> {
@@ -34,8 +35,9 @@ async function hasContainerEngine(): Promise<boolean> {
 
 async function container(): Promise<TestServer> {
   const { PostgreSqlContainer } = await import('@testcontainers/postgresql')
+  const settings = Object.entries({ ...SETTINGS, fsync: 'off' })
   const postgres = await new PostgreSqlContainer(IMAGE)
-    .withCommand(['postgres', '-c', `max_connections=${MAX_CONNECTIONS}`, '-c', 'fsync=off'])
+    .withCommand(['postgres', ...settings.flatMap(([name, value]) => ['-c', `${name}=${value}`])])
     .start()
   return {
     url: postgres.getConnectionUri(),
@@ -46,7 +48,7 @@ async function container(): Promise<TestServer> {
 
 async function embedded(version: PostgresVersion): Promise<TestServer> {
   const { startPostgres } = await import('@pgmq/embedded')
-  const postgres = await startPostgres({ version, durable: false, settings: { max_connections: MAX_CONNECTIONS } })
+  const postgres = await startPostgres({ version, durable: false, settings: SETTINGS })
   return {
     url: postgres.url,
     description: `@pgmq/embedded (PostgreSQL ${postgres.version}, pid ${postgres.pid})`,

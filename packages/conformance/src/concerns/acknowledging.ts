@@ -74,8 +74,8 @@ export function acknowledging<C>(d: Subject<C>): void {
     )
     await worker.start()
     await until('all run', () => runs === 15)
-    // Three lease times, by the database's clock.
-    await d.sql('select pg_sleep(3)')
+    // Two lease times, by the database's clock: who is not renewed runs again, after one.
+    await d.sql('select pg_sleep(2)')
     open()
     await until('all archived', async () => (await archived(task.queue)) === 15)
     expect(runs).toBe(15)
