@@ -4,6 +4,11 @@ import { newestShape } from '../statements/parts.js'
 import type { Fetcher } from './fetcher.js'
 import type { Link } from './link.js'
 
+/** A little apart, so that many workers do not poll in step; never sooner than asked for. */
+const JITTER = 0.1
+/** What a late timer and a slow statement may add before the next poll tells. */
+const LATE_MS = 100
+
 /**
  * Polling is the truth: notifications may be lost, and delayed messages never notify. One statement a poll for all idle
  * queues; it tells when each one's next message is due, and a timer wakes its fetcher on time.
@@ -33,11 +38,10 @@ export class Poller {
   }
 
   #schedule(): void {
-    // A little apart, so that many workers do not poll in step.
     if (!this.#stopped)
       this.#timer = setTimeout(
         () => void this.#poll().then(() => this.#schedule()),
-        Math.min(this.#intervalMs * (0.9 + Math.random() * 0.1), LONGEST_TIMER_MS),
+        Math.min(this.#intervalMs * (1 + Math.random() * JITTER), LONGEST_TIMER_MS),
       )
   }
 
@@ -55,6 +59,6 @@ export class Poller {
     if (dueMs === null) return
     const inMs = dueMs - (performance.now() - sentMs)
     if (dueMs <= 0) fetcher.wake(true)
-    else if (inMs <= this.#intervalMs + 100) fetcher.wakeIn(inMs)
+    else if (inMs <= Math.min(this.#intervalMs * (1 + JITTER) + LATE_MS, LONGEST_TIMER_MS)) fetcher.wakeIn(inMs)
   }
 }
