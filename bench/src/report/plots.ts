@@ -90,7 +90,7 @@ function draw({ label, at }: Curve, points: readonly Point[]): string {
     height: 360,
     marginLeft: 64,
     marginRight: 130,
-    style: 'background: white; font-family: system-ui, sans-serif; font-size: 12px',
+    style: { background: 'white', fontFamily: 'system-ui, sans-serif', fontSize: '12px' },
     x: { type: 'log', label, ticks: [...at.keys()], tickFormat: (n: number) => n.toLocaleString('en') },
     y: { label: 'jobs a second', zero: true, grid: true, tickFormat: (n: number) => n.toLocaleString('en') },
     color: { legend: false, scheme: 'Observable10' },

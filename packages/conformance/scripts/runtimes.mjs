@@ -14,8 +14,8 @@ import { outputOf, vitest } from './vitest.mjs'
 const drivers = ['pg-pool', 'postgres-js']
 const runtimes = {
   // What it starts by the name of `node` is to be Bun, too.
-  bun: { title: 'Bun', args: ['--bun'], env: {} },
-  deno: { title: 'Deno', args: ['run', '--allow-all', '--no-lock'], env: { DENO_DIR: denoFolder } },
+  bun: { title: 'Bun', args: ['--bun'], env: {}, drivers: [...drivers, 'bun-sql'] },
+  deno: { title: 'Deno', args: ['run', '--allow-all', '--no-lock'], env: { DENO_DIR: denoFolder }, drivers },
 }
 
 const chosen = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(runtimes)
@@ -36,7 +36,7 @@ try {
   rmSync(folder, { recursive: true })
 }
 
-async function run({ title, program, version, args, env }) {
+async function run({ title, program, version, args, env, drivers }) {
   const runtime = `${title} ${version}`
   const report = path.join(folder, `${title}.json`)
   const output = await outputOf(

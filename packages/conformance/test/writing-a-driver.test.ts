@@ -6,6 +6,8 @@ const read = (file: string): Promise<string> => readFile(new URL(`../../../${fil
 it.each([
   ['pglite.ts', 'packages/conformance/drivers/support/pglite.ts'],
   ['pglite.test.ts', 'packages/conformance/drivers/pglite.test.ts'],
+  ['bun-sql.ts', 'packages/conformance/drivers/support/bun-sql.ts'],
+  ['bun-sql.test.ts', 'packages/conformance/drivers/bun-sql.test.ts'],
 ])('the guide shows %s as it is run', async (title, file) => {
   const guide = await read('docs/writing-a-driver.md')
   const start = guide.indexOf(`\`\`\`ts title="${title}"\n`)
