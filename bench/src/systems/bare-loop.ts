@@ -36,7 +36,8 @@ export class BareLoop implements System {
   }
 
   async prepare(): Promise<void> {
-    await this.#pool.query('select pgmq.create($1)', [QUEUE])
+    if (this.#statements === 'ours') await createClient(this.#pool).queues.create(QUEUE)
+    else await this.#pool.query('select pgmq.create($1)', [QUEUE])
   }
 
   enqueue(job: Job): Promise<unknown> {
