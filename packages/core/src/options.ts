@@ -37,6 +37,8 @@ export const DEFAULTS = {
   outputBytes: 65_536,
   /** Error text kept with a dead letter. */
   errorBytes: 4_096,
+  /** From a sixth of the shortest lease on the event loop counts as blocked, but not before so long. */
+  leastBlockedMs: 500,
   /** A message whose dead letter could not be written waits so long. */
   parkSeconds: 300,
 } as const

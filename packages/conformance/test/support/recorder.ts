@@ -11,6 +11,7 @@ const NAMES = [
   'released',
   'crashed',
   'parked',
+  'eventLoopBlocked',
   'connection',
 ] as const satisfies readonly (keyof WorkerEvents)[]
 

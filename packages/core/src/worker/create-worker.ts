@@ -50,7 +50,7 @@ class PgmqWorker implements Worker {
   readonly #queues: () => QueueRun[]
   readonly #events: Emitter
   readonly #parked = new Parked()
-  readonly #delay = new LoopDelay()
+  readonly #delay = new LoopDelay((lateMs) => this.#engine?.loopTicked(lateMs))
   #state: WorkerHealth['state'] = 'idle'
   #engine: Engine | null = null
   #running: readonly QueueRun[] = []

@@ -10,6 +10,7 @@ import type { Delivery } from './delivery.js'
 import { Endings } from './endings.js'
 import type { Emitter } from './events.js'
 import type { Link } from './link.js'
+import { LoopBlocks } from './loop-blocks.js'
 import type { Parked } from './parked.js'
 import type { QueueRun } from './queue-run.js'
 import { Records } from './records.js'
@@ -51,6 +52,7 @@ export class Deliveries {
   readonly #host: DeliveriesHost
   readonly #slots: Slots
   readonly #runner: Runner
+  readonly #blocks: LoopBlocks
   readonly #records: Records
   readonly #renewals: Renewals
   readonly #endings: Endings
@@ -68,7 +70,8 @@ export class Deliveries {
     this.#renewals = new Renewals(settling)
     this.#endings = new Endings(this.#endingsHost())
     this.#completions = new Completions(context.shared, leasing, this.#endings, worker.logger)
-    this.#runner = new Runner(this.#runnerHost())
+    this.#blocks = new LoopBlocks(queues)
+    this.#runner = new Runner(this.#runnerHost(), this.#blocks)
     this.#slots = new Slots(queues, worker.concurrency, (delivery) => this.#start(delivery))
     this.#member = {
       company: () => this.held - this.#suspects.size + host.leasesUnderWay() + this.strays,
@@ -142,6 +145,14 @@ export class Deliveries {
       if (!delivery.completing) await this.#records.leftBehind(delivery).catch(() => undefined)
       this.#endings.lost(delivery)
     }
+  }
+
+  /** A timer was so late. */
+  loopTicked(lateMs: number): void {
+    // Of strays nobody knows what they do.
+    const running = this.strays > 0 ? null : this.#all().filter(({ state }) => state === 'running')
+    const blocked = this.#blocks.look(lateMs, running)
+    if (blocked) this.#host.events.emit('eventLoopBlocked', () => blocked)
   }
 
   close(): void {

@@ -91,6 +91,10 @@ export class Engine {
     return this.#deliveries.strays
   }
 
+  loopTicked(lateMs: number): void {
+    this.#deliveries.loopTicked(lateMs)
+  }
+
   /** Opens the connections. @throws CONNECTION_LOST */
   async open(): Promise<void> {
     try {

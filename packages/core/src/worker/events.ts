@@ -29,6 +29,14 @@ export interface WorkerEvents {
   crashed: Omit<JobEvent, 'durationMs'> & { readonly crashes: number }
   /** The end of a delivery could not be written; the message waits, and is tried again. */
   parked: JobEvent & { readonly error: unknown }
+  /**
+   * The event loop was blocked for a sixth of the worker's shortest `visibilitySeconds`, and half a second at least: by the
+   * default for 5 s. Meanwhile no lease is extended, nothing is settled, no signal is seen.
+   *
+   * `task`: whose handler did it. Certain where that was before its first `await`; else the only one that ran, so most
+   * likely; `null` where it cannot be told. Found by a timer every 500 ms, so a later block may have been that much longer.
+   */
+  eventLoopBlocked: { readonly task: string | null; readonly blockedMs: number }
   connection: { readonly up: boolean; readonly error?: PgmqError }
 }
 

@@ -62,4 +62,10 @@ function logTrouble(events: Emitter, logger: Logger): void {
       `Message ${e.message.id} waits, for its end could not be written: ${errorText(e.error)}`,
     ),
   )
+  events.on('eventLoopBlocked', ({ task, blockedMs }) =>
+    logger.warn(
+      { task, blockedMs },
+      `The event loop was blocked for ${blockedMs} ms${task === null ? '' : ` by task '${task}'`}: meanwhile no lease is extended. Move such work to a worker thread, see docs/cpu-bound-work.md`,
+    ),
+  )
 }

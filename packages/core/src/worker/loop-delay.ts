@@ -2,10 +2,15 @@ const TICK_MS = 500
 
 /** How late the event loop runs its timers: blocked code shows here. */
 export class LoopDelay {
+  readonly #onTick: (lateMs: number) => void
   #timer: unknown = null
   #expectedMs = 0
   #lastMs = 0
   #currentMs = 0
+
+  constructor(onTick: (lateMs: number) => void) {
+    this.#onTick = onTick
+  }
 
   start(): void {
     this.#expectedMs = performance.now() + TICK_MS
@@ -25,5 +30,6 @@ export class LoopDelay {
     this.#lastMs = this.#currentMs
     this.#currentMs = Math.max(0, performance.now() - this.#expectedMs)
     this.start()
+    this.#onTick(this.#currentMs)
   }
 }

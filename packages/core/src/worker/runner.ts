@@ -9,6 +9,7 @@ import { DEFAULTS } from '../options.js'
 import type { Outcome } from '../retry/outcome.js'
 import type { Delivery } from './delivery.js'
 import type { Emitter } from './events.js'
+import type { LoopBlocks } from './loop-blocks.js'
 import { type RegisteredTask, timeoutMsOf } from './registry.js'
 import { Timeouts } from './timeouts.js'
 
@@ -28,10 +29,12 @@ export interface RunnerHost {
 /** Runs one delivery: finds its task, checks its input, calls its handler, and says how it ended. */
 export class Runner {
   readonly #host: RunnerHost
+  readonly #blocks: LoopBlocks
   readonly timeouts: Timeouts = new Timeouts((delivery) => this.#expire(delivery))
 
-  constructor(host: RunnerHost) {
+  constructor(host: RunnerHost, blocks: LoopBlocks) {
     this.#host = host
+    this.#blocks = blocks
   }
 
   start(delivery: Delivery): void {
@@ -40,7 +43,9 @@ export class Runner {
     delivery.startedMs = performance.now()
     // From here on, since a schema may hang as well.
     if (task) this.timeouts.watch(delivery, delivery.startedMs + timeoutMsOf(task.task, queue.options.timeoutSeconds))
-    void this.#outcome(delivery).then((outcome) => this.#end(delivery, outcome))
+    const outcome = this.#outcome(delivery)
+    this.#blocks.begun(delivery, performance.now())
+    void outcome.then((known) => this.#end(delivery, known))
   }
 
   /** Never rejects. */
@@ -96,8 +101,9 @@ export class Runner {
   #end(delivery: Delivery, outcome: Outcome): void {
     this.timeouts.forget(delivery)
     delivery.returned = true
-    if (delivery.stray) this.#host.strayed(-1)
-    else this.#host.ended(delivery, outcome)
+    if (delivery.stray) return this.#host.strayed(-1)
+    this.#host.ended(delivery, outcome)
+    this.#blocks.ended(delivery)
   }
 }
 
