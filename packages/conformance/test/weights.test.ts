@@ -190,14 +190,14 @@ describeSuite('queues that share a worker', (h) => {
   it('share a hundred jobs of long handlers with another worker, at worst forty to sixty', async () => {
     const ping = task()
     await h.client.enqueueMany(ping, jobs(100))
-    const counts = [0, 0]
-    for (const i of [0, 1]) {
+    const counts: [number, number] = [0, 0]
+    for (const i of [0, 1] as const) {
       const worker = createWorker({
         client: h.client,
         tasks: { ping },
         handlers: {
           ping: async () => {
-            counts[i] = (counts[i] ?? 0) + 1
+            counts[i]++
             await lasting(1_000)
           },
         },
