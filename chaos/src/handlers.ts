@@ -18,10 +18,12 @@ export function handlerOf(
   settings: Pick<WorkerSettings, 'holdMs'>,
   take: () => Promise<() => void>,
 ): Handle {
-  return async ({ harm, holdMs = settings.holdMs, completes }, { message, signal, completeWith }) => {
+  return async ({ n, harm, holdMs = settings.holdMs, completes }, { message, signal, completeWith }) => {
     if (harm === 'kills') process.abort()
     if (harm === 'throws') throw new Error('this job throws')
-    if (harm === 'hangs') return await new Promise<never>(() => undefined)
+    // Every other one does not even heed its signal.
+    if (harm === 'hangs')
+      return await (n % 2 ? new Promise<never>(() => undefined) : sleep(2 ** 30, undefined, { signal }))
     const effect = { id: message.id, readCount: message.readCount }
     const giveBack = await take()
     try {

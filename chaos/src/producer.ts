@@ -20,7 +20,7 @@ interface ProducerOptions {
 
 /** Enqueues, and keeps records of what it was told: whatever it was told is committed must be found in the end. */
 export class Producer {
-  readonly #client: PgmqClientOf
+  readonly client: PgmqClientOf
   #feeding: Promise<void> | null = null
   #enough = false
   #next = 1
@@ -30,7 +30,7 @@ export class Producer {
   readonly errors = new Map<string, number>()
 
   constructor({ adapter, url, preparedStatements }: ProducerOptions) {
-    this.#client = clientOf(adapter, url, { preparedStatements })
+    this.client = clientOf(adapter, url, { preparedStatements })
   }
 
   get told(): number {
@@ -88,7 +88,7 @@ export class Producer {
 
   async close(): Promise<void> {
     await this.stop()
-    await this.#client.close()
+    await this.client.close()
   }
 
   #feed(step: () => Promise<void>): void {
@@ -117,8 +117,8 @@ export class Producer {
     try {
       const results =
         jobs.length === 1
-          ? [await this.#client.enqueue(task, jobs[0] as Job)]
-          : await this.#client.enqueueMany(task, jobs)
+          ? [await this.client.enqueue(task, jobs[0] as Job)]
+          : await this.client.enqueueMany(task, jobs)
       this.#enter(jobs, 'told', (i) => results[i]?.id ?? null)
       this.#told += jobs.length
     } catch (error) {

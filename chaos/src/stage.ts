@@ -32,6 +32,10 @@ const DRAIN_MS = 120_000
 /** As in the list of scenarios: a rate has recovered when it is so near the one before. */
 const RECOVERED = 0.95
 const HISTORIES = 5
+const NOTIFIED_MS = 250
+/** A listener tries again after ten seconds at the longest. */
+const NOTIFIED_AGAIN_MS = 25_000
+const PICKUP_APART_MS = 400
 
 /** Where a scenario plays: a server with open books, workers, a producer, and what stands between them. */
 export class Stage {
@@ -123,6 +127,43 @@ export class Stage {
     this.claimOfRate(what, share >= atLeast, percent(share))
   }
 
+  async claimRecovery(withinSeconds: number): Promise<void> {
+    const recovery = await this.#recovery()
+    const what = `rate is back at ${percent(RECOVERED)} of the baseline within ${withinSeconds} s`
+    this.claimOfRate(
+      what,
+      recovery !== null && recovery <= withinSeconds,
+      recovery === null ? 'never' : `${recovery} s`,
+    )
+  }
+
+  /** Idle workers start a job at once, and not only when they look for one: they are notified. */
+  async claimNotified(): Promise<void> {
+    await this.producer.stop()
+    await until(async () => (await this.queueLength()) === 0, DRAIN_MS)
+    let pickups: number[] = []
+    const holds = await until(async () => {
+      pickups = await this.pickups()
+      return median(pickups) < NOTIFIED_MS
+    }, NOTIFIED_AGAIN_MS)
+    this.claim('idle workers are notified', holds, `picked up after ${Math.round(median(pickups))} ms`)
+  }
+
+  /** Milliseconds from the insert of a job to its lease, for one after the other, at different times of a poll's second. */
+  async pickups(count = 5): Promise<number[]> {
+    for (let i = 0; i < count; i++) {
+      await this.producer.each([{ holdMs: 0 }])
+      await sleep(PICKUP_APART_MS)
+    }
+    const rows = await this.server.sql<{ ms: number }>(
+      `select (extract(epoch from l.at - e.at) * 1000)::float8 ms
+       from (select msg_id, at from chaos.log where op = 'enqueued' order by msg_id desc limit $1) e
+       join chaos.log l on l.msg_id = e.msg_id and l.op = 'leased'`,
+      [count],
+    )
+    return rows.length < count ? [Number.POSITIVE_INFINITY] : rows.map(({ ms }) => ms)
+  }
+
   /** Waits for a condition that must come true. */
   async comesTrue(what: string, condition: () => boolean | Promise<boolean>, withinSeconds: number): Promise<boolean> {
     const fromMs = performance.now()
@@ -160,7 +201,7 @@ export class Stage {
       scenario: this.#scenario.name,
       adapter: this.options.adapter,
       rates: { baseline, during, after },
-      recoverySeconds: await this.#recovery(baseline),
+      recoverySeconds: await this.#recovery(),
       peakRssMb: this.fleet.peakRssMb,
       balance,
       claims: this.claims,
@@ -170,7 +211,8 @@ export class Stage {
   }
 
   /** From the end of the harm. */
-  async #recovery(baseline: number | null): Promise<number | null> {
+  async #recovery(): Promise<number | null> {
+    const baseline = await this.rate('baseline')
     const harm = this.#phases.get('during')
     const after = this.#phases.get('after')
     if (!harm || !after || !baseline) return null
@@ -186,3 +228,7 @@ export class Stage {
 
 const percent = (share: number): string => `${Math.round(share * 100)} %`
 const seconds = (ms: number): string => (ms / 1000).toFixed(1)
+
+function median(numbers: readonly number[]): number {
+  return numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? Number.POSITIVE_INFINITY
+}
