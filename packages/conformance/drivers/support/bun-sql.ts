@@ -17,7 +17,9 @@ export function createDriver(sql: SQL): Driver<TransactionSQL> {
     async reserve() {
       const gone = new AbortController()
       const own = new SQL({ ...sql.options, max: 1, onclose: () => gone.abort(new Error('the connection is gone')) })
-      const { unsafe } = await own.reserve().catch((error: unknown) => failed(error, false))
+      const connection = await own.reserve().catch((error: unknown) => failed(error, false))
+      // Not its `unsafe` alone: a connection that nobody refers to is closed with the garbage.
+      const unsafe: Loan['unsafe'] = (text, values) => connection.unsafe(text, values)
       const loan = { unsafe, close: () => own.close({ timeout: 0 }) }
       const take = async (): Promise<Loan> => gone.signal.throwIfAborted() ?? loan
       return { executor: executorOf('pool', take), release: loan.close }
@@ -39,7 +41,9 @@ function executorOf(scope: SqlExecutor['scope'], take: () => Promise<Loan>): Sql
     async query(text, params, { timeoutMs, signal } = {}) {
       const limits = [signal, timeoutMs === undefined ? undefined : AbortSignal.timeout(timeoutMs)]
       const limit = AbortSignal.any(limits.filter((one) => one !== undefined))
-      const givenUp = new Promise<never>((_, reject) => limit.addEventListener('abort', () => reject(limit.reason)))
+      const givenUp = new Promise<never>((_, reject) =>
+        limit.addEventListener('abort', () => reject(limit.reason as Error)),
+      )
       const values = params.map((param) => (param === null ? null : String(param)))
       let sent = false
       async function run(): Promise<SqlRow[]> {
