@@ -4,22 +4,29 @@ import { writeFileSync } from 'node:fs'
 import { printMatrix } from './matrix-table.mjs'
 
 export class MatrixReporter {
+  #chosen = false
+
+  onInit(vitest) {
+    this.#chosen = vitest.config.testNamePattern !== undefined
+  }
+
   onTestRunEnd(modules) {
-    const rows = modules.flatMap(rowsOf)
+    const unless = this.#chosen ? 'its name was not asked for' : undefined
+    const rows = modules.flatMap((module) => rowsOf(module, unless))
     if (process.env.PGMQ_TEST_ROWS) writeFileSync(process.env.PGMQ_TEST_ROWS, JSON.stringify(rows))
     else printMatrix(rows)
   }
 }
 
-/** A row for each driver of a file of drivers; one for any other file. */
-function rowsOf(module) {
+/** A row for each driver of a file of drivers; one for any other file. `unless`: why what gives no reason is skipped. */
+function rowsOf(module, unless) {
   const file = module.relativeModuleId
   const drivers = file.startsWith('drivers/') ? [...module.children.suites()] : []
-  if (drivers.length === 0) return [{ file, name: file, ...countsOf(module) }]
-  return drivers.map((suite) => ({ file, name: suite.name, driver: true, ...countsOf(suite) }))
+  if (drivers.length === 0) return [{ file, name: file, ...countsOf(module, unless) }]
+  return drivers.map((suite) => ({ file, name: suite.name, driver: true, ...countsOf(suite, unless) }))
 }
 
-function countsOf(suite) {
+function countsOf(suite, unless) {
   const tests = [...suite.children.allTests()]
   const those = (state) => tests.filter((test) => test.result().state === state)
   // What cannot even be loaded or set up has no failed test.
@@ -28,13 +35,12 @@ function countsOf(suite) {
     ...tests.find((test) => test.meta().server)?.meta().server,
     passed: those('passed').length,
     failed: broken ? 1 : those('failed').length,
-    skips: those('skipped').map((test) => reasonOf(test, broken)),
+    skips: those('skipped').map((test) => reasonOf(test, broken ? 'what it belongs to could not be set up' : unless)),
     seconds: tests.reduce((sum, test) => sum + (test.diagnostic()?.duration ?? 0), 0) / 1000,
   }
 }
 
-function reasonOf(test, broken) {
+function reasonOf(test, unless) {
   if (process.env.SKIP_INTEGRATION_TESTS === 'true') return 'SKIP_INTEGRATION_TESTS=true'
-  const known = test.meta().skipped ?? test.result().note
-  return known ?? (broken ? 'what it belongs to could not be set up' : `no reason is given for "${test.name}"`)
+  return test.meta().skipped ?? test.result().note ?? unless ?? `no reason is given for "${test.name}"`
 }
