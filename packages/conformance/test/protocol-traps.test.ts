@@ -119,6 +119,22 @@ describeSuite('the protocol and the traps of pgmq:', (h) => {
     expect((await pool.query('show lock_timeout')).rows).toEqual([{ lock_timeout: '0' }])
   })
 
+  it("a drop inside a transaction waits as that one's lock_timeout has it, which stays", async () => {
+    const queue = await filled(1)
+    const reader = await begin(h)
+    await reader.query(`select from pgmq.q_${queue}`)
+    for (const free of [false, true]) {
+      const tx = await begin(h)
+      await tx.query(`set local lock_timeout = '70ms'`)
+      const dropped = protocolOf(h).with(tx).drop(queue)
+      if (free) expect(await dropped).toBe(true)
+      else expect((await refusal(dropped, 'QUERY_FAILED')).details.sqlState).toBe('55P03')
+      if (free) expect((await tx.query('show lock_timeout')).rows).toEqual([{ lock_timeout: '70ms' }])
+      await tx.query('rollback')
+      await reader.query('rollback')
+    }
+  })
+
   // ── Create ──────────────────────────────────────────────────────────────────────────────────────
 
   it('create runs again under an open reader and sender, without waiting', async () => {
@@ -149,6 +165,16 @@ describeSuite('the protocol and the traps of pgmq:', (h) => {
     await h.sql('delete from pgmq.meta where queue_name = $1', [queue])
     expect(await protocolOf(h).create(queue)).toBe(true)
     expect(await meta(queue)).toEqual([queue])
+  })
+
+  it('a queue with capitals beyond ASCII is found where the server folds them', async () => {
+    await h.sql(`select pgmq.create('Über')`)
+    await h.sql(`select pgmq.send('Über', '1')`)
+    const [folded] = await h.sql<{ text: string }>(`select lower('Über') as text`)
+    const reading = protocolOf(h).read('Über')
+    if (folded?.text === 'über') expect(await reading).toMatchObject([{ message: 1 }])
+    else await refusal(reading, 'QUEUE_NOT_FOUND')
+    expect(await protocolOf(h).drop('Über')).toBe(true)
   })
 
   it.each([

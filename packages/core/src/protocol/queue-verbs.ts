@@ -59,7 +59,7 @@ export interface QueueVerbs {
   /**
    * Removes a queue, its archive, and what is left of it in `pgmq.meta`. `false`: there was nothing. On a pool it waits
    * for open transactions a moment at a time, so that no sender waits long behind it, and then gives up: QUERY_FAILED
-   * with `sqlState` 55P03.
+   * with `sqlState` 55P03. Inside a transaction it waits as that one's `lock_timeout` has it, and senders behind it.
    */
   drop(queue: string): Promise<boolean>
   /**
