@@ -43,6 +43,8 @@ export interface DeliveriesHost {
   quiet(on: boolean): void
   /** Extends the leases of a queue now. Never rejects. */
   beat(queue: QueueRun): Promise<void>
+  /** A message of this queue is back in it, for later. */
+  putOff(queue: QueueRun): void
   /** A slot is free, or a delivery has ended. */
   changed(): void
 }
@@ -294,6 +296,7 @@ export class Deliveries {
       },
       again: (...args) => void this.#again(...args),
       ensureDeadLetterQueue: ({ queue }) => this.#ensureDeadLetterQueue(queue),
+      putOff: (queue) => this.#host.putOff(queue),
       over: () => this.#changed(),
     }
   }

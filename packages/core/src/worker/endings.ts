@@ -10,6 +10,7 @@ import type { Outcome } from '../retry/outcome.js'
 import type { Delivery } from './delivery.js'
 import type { Emitter, JobEvent } from './events.js'
 import type { Parked } from './parked.js'
+import type { QueueRun } from './queue-run.js'
 import type { SettleResult, Settler } from './settler.js'
 
 export interface EndingsHost {
@@ -24,6 +25,8 @@ export interface EndingsHost {
   ensureDeadLetterQueue(delivery: Delivery): Promise<void>
   /** A delivery is no longer held. */
   over(): void
+  /** A message of this queue is back in it, for later. */
+  putOff(queue: QueueRun): void
 }
 
 /** What becomes of a delivery whose outcome is known: the decision, its statement, and the event once it is in the database. */
@@ -127,6 +130,7 @@ export class Endings {
     if (result.kind === 'refused') return this.#refused(delivery, operation, result.error, report)
     delivery.queue.forget(delivery)
     report()
+    if (operation.kind === 'retry') this.#host.putOff(delivery.queue)
     this.#host.over()
   }
 

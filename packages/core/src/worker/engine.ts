@@ -185,6 +185,7 @@ export class Engine {
       },
       accept: (queue, deliveries) => {
         this.#deliveries.accept(queue, deliveries)
+        this.#poller.soon(queue)
         this.#settled.ring()
       },
       refused: (error) => {
@@ -205,6 +206,7 @@ export class Engine {
         this.#quiet = on
         if (!on) this.#roomChanged()
       },
+      putOff: (queue) => this.#poller.soon(queue),
       beat: async (queue) => await this.#heartbeats.get(queue)?.beat(),
       changed: () => {
         this.#roomChanged()

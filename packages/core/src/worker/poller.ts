@@ -3,15 +3,19 @@ import { type IdleQueue, nextDue } from '../statements/next-due.js'
 import { newestShape } from '../statements/parts.js'
 import type { Fetcher } from './fetcher.js'
 import type { Link } from './link.js'
+import type { QueueRun } from './queue-run.js'
 
 /** A little apart, so that many workers do not poll in step; never sooner than asked for. */
 const JITTER = 0.1
+/** Between two looks at queues that have just gone quiet. */
+const LEAST_MS = 100
 /** What a late timer and a slow statement may add before the next poll tells. */
 const LATE_MS = 100
 
 /**
  * Polling is the truth: notifications may be lost, and delayed messages never notify. One statement a poll for all idle
- * queues; it tells when each one's next message is due, and a timer wakes its fetcher on time.
+ * queues; it tells when each one's next message is due, and a timer wakes its fetcher on time. One that may just have gone
+ * quiet is looked at at once besides, since its next message may be due before the next poll.
  */
 export class Poller {
   readonly #fetchers: readonly Fetcher[]
@@ -19,7 +23,10 @@ export class Poller {
   readonly #intervalMs: number
   readonly #quiet: () => boolean
   #timer: unknown = null
-  #stopped = false
+  #soonTimer: unknown = null
+  #stopped = true
+  readonly #quieted = new Set<QueueRun>()
+  #soonMs = Number.NEGATIVE_INFINITY
 
   constructor(fetchers: readonly Fetcher[], link: Link, intervalMs: number, quiet: () => boolean) {
     this.#fetchers = fetchers
@@ -29,12 +36,21 @@ export class Poller {
   }
 
   start(): void {
+    this.#stopped = false
     this.#schedule()
   }
 
   stop(): void {
     this.#stopped = true
     clearTimeout(this.#timer)
+    clearTimeout(this.#soonTimer)
+  }
+
+  /** A queue may have gone quiet, or a message of it was put off. Does nothing before the start. */
+  soon(queue: QueueRun): void {
+    if (this.#stopped) return
+    this.#quieted.add(queue)
+    this.#soonTimer ??= setTimeout(() => void this.#lookSoon(), this.#soonMs + LEAST_MS - performance.now())
   }
 
   #schedule(): void {
@@ -46,19 +62,40 @@ export class Poller {
   }
 
   async #poll(): Promise<void> {
-    const idle = this.#quiet() ? [] : this.#fetchers.filter((fetcher) => fetcher.idle)
-    if (idle.length === 0) return
-    const queues = idle.map((fetcher): IdleQueue => ({ shape: newestShape(fetcher.queue.name), floor: fetcher.floor }))
     const sentMs = performance.now()
-    const dues = await this.#link.query(nextDue(queues), { verb: 'look for work', grants: '' }).catch(() => null)
-    // A poll that failed for one queue's sake must not hide the others: each finds out by itself.
-    for (const [i, fetcher] of idle.entries()) this.#tell(fetcher, dues ? (dues[i] ?? null) : 0, sentMs)
+    for (const [fetcher, dueMs] of await this.#look(this.#fetchers)) {
+      // A poll that failed for one queue's sake must not hide the others: each finds out by itself.
+      if (dueMs === 'unknown' || dueMs <= 0) fetcher.wake(true)
+      else this.#tell(fetcher, dueMs, sentMs)
+    }
   }
 
-  #tell(fetcher: Fetcher, dueMs: number | null, sentMs: number): void {
-    if (dueMs === null) return
+  async #lookSoon(): Promise<void> {
+    this.#soonTimer = null
+    const sentMs = (this.#soonMs = performance.now())
+    const quieted = this.#fetchers.filter(({ queue }) => this.#quieted.has(queue))
+    this.#quieted.clear()
+    for (const [fetcher, dueMs] of await this.#look(quieted)) {
+      // What was due at its last lease already was there for it to take: somebody has it locked.
+      const leasedMsAgo = Date.now() - (fetcher.lastLeaseAt?.getTime() ?? 0)
+      if (dueMs !== 'unknown' && dueMs > -leasedMsAgo) this.#tell(fetcher, dueMs, sentMs)
+    }
+  }
+
+  /** When the next message of each idle queue is due that has one. Never rejects. */
+  async #look(fetchers: readonly Fetcher[]): Promise<readonly (readonly [Fetcher, number | 'unknown'])[]> {
+    const idle = this.#quiet() ? [] : fetchers.filter((fetcher) => fetcher.idle)
+    if (idle.length === 0) return []
+    const queues = idle.map((fetcher): IdleQueue => ({ shape: newestShape(fetcher.queue.name), floor: fetcher.floor }))
+    const dues = await this.#link.query(nextDue(queues), { verb: 'look for work', grants: '' }).catch(() => null)
+    return idle.flatMap((fetcher, i) => {
+      const dueMs = dues ? dues[i] : 'unknown'
+      return dueMs == null ? [] : [[fetcher, dueMs] as const]
+    })
+  }
+
+  #tell(fetcher: Fetcher, dueMs: number, sentMs: number): void {
     const inMs = dueMs - (performance.now() - sentMs)
-    if (dueMs <= 0) fetcher.wake(true)
-    else if (inMs <= Math.min(this.#intervalMs * (1 + JITTER) + LATE_MS, LONGEST_TIMER_MS)) fetcher.wakeIn(inMs)
+    if (inMs <= Math.min(this.#intervalMs * (1 + JITTER) + LATE_MS, LONGEST_TIMER_MS)) fetcher.wakeIn(inMs)
   }
 }
