@@ -72,7 +72,8 @@ export class Poller {
 
   async #lookSoon(): Promise<void> {
     this.#soonTimer = null
-    const sentMs = (this.#soonMs = performance.now())
+    const sentMs = performance.now()
+    this.#soonMs = sentMs
     const quieted = this.#fetchers.filter(({ queue }) => this.#quieted.has(queue))
     this.#quieted.clear()
     for (const [fetcher, dueMs] of await this.#look(quieted)) {
