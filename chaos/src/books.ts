@@ -1,5 +1,5 @@
 import { BOOKS_SCHEMA } from './books-schema.js'
-import type { Entry } from './job.js'
+import { type Entry, QUEUE } from './job.js'
 import { LOST, RULES } from './rules.js'
 import type { Sql } from './server.js'
 import type { WorkerEvent } from './wire.js'
@@ -110,4 +110,9 @@ export async function history(sql: Sql, id: string): Promise<string> {
 /** What the events of a run cost in parameters is bounded so. */
 function parts<T>(rows: readonly T[], size = 50_000): T[][] {
   return Array.from({ length: Math.ceil(rows.length / size) }, (_, i) => rows.slice(i * size, (i + 1) * size))
+}
+
+/** For a run so long that its books would fill the disk: what has been audited is gone. */
+export async function wipe(sql: Sql): Promise<void> {
+  await sql(`truncate chaos.log, chaos.effects, chaos.told, chaos.reported, pgmq.a_${QUEUE}, pgmq.q_${QUEUE}_dlq`)
 }

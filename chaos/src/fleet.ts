@@ -5,6 +5,12 @@ const RESTART_MS = 200
 
 export type FleetSettings = Omit<WorkerSettings, 'name' | 'url'>
 
+/** What one of them has of its own. */
+export interface Own extends Partial<FleetSettings> {
+  /** @defaultValue the fleet's */
+  readonly url?: (name: string) => string
+}
+
 export const FLEET_DEFAULTS: FleetSettings = {
   adapter: 'node-pg',
   concurrency: 16,
@@ -38,16 +44,16 @@ export class Fleet {
   }
 
   /** Resolves when they fetch. Each has a name of its own, also one that takes another's place. */
-  async start(count = 1, more: Partial<FleetSettings> = {}): Promise<WorkerHandle[]> {
+  async start(count = 1, more: Own = {}): Promise<WorkerHandle[]> {
     return await Promise.all(Array.from({ length: count }, () => this.#spawn(more).ready()))
   }
 
-  async startOne(more: Partial<FleetSettings> = {}): Promise<WorkerHandle> {
+  async startOne(more: Own = {}): Promise<WorkerHandle> {
     return await this.#spawn(more).ready()
   }
 
   /** Workers that are started again whenever they die, as a service manager does it. */
-  async supervise(count: number, more: Partial<FleetSettings> = {}): Promise<void> {
+  async supervise(count: number, more: Own = {}): Promise<void> {
     await Promise.all(
       Array.from({ length: count }, async () => {
         const first = this.#spawn(more)
@@ -65,6 +71,11 @@ export class Fleet {
 
   get events(): (WorkerEvent & { readonly worker: string })[] {
     return this.#members.flatMap(({ name, events }) => events.map((event) => ({ ...event, worker: name })))
+  }
+
+  /** What has been audited. */
+  forget(): void {
+    for (const member of this.#members) member.forget()
   }
 
   /** Those that ended although nobody harmed them. */
@@ -92,14 +103,15 @@ export class Fleet {
     await Promise.all(this.#supervised)
   }
 
-  #spawn(more: Partial<FleetSettings>): WorkerHandle {
+  #spawn(more: Own): WorkerHandle {
     const name = `worker-${this.#members.length + 1}`
-    const member = new WorkerHandle({ ...this.#settings, ...more, name, url: this.#urlOf(name) })
+    const url = (more.url ?? this.#urlOf)(name)
+    const member = new WorkerHandle({ ...this.#settings, ...more, name, url })
     this.#members.push(member)
     return member
   }
 
-  async #watch(first: WorkerHandle, more: Partial<FleetSettings>): Promise<void> {
+  async #watch(first: WorkerHandle, more: Own): Promise<void> {
     for (let member = first; ; member = this.#spawn(more)) {
       member.expectDeath()
       await member.exited

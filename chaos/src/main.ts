@@ -2,8 +2,8 @@
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { detailsOf, passes, type Result, tableOf } from './report.js'
 import { run } from './run.js'
-import type { Scenario } from './scenario.js'
-import { CI, SCENARIOS } from './scenarios/index.js'
+import { CI, type Playing, SCENARIOS } from './scenarios/index.js'
+import { soakFor } from './soak.js'
 import type { Adapter } from './wire.js'
 
 interface Options {
@@ -30,26 +30,46 @@ const program = new Command('pnpm chaos')
   .option('--list', 'what there is')
   .action(playAll)
 
+program
+  .command('soak')
+  .description('All harms at random; a line a minute, and the books every ten.')
+  .requiredOption('--hours <n>', 'for so long', positive)
+  .action(soak)
+
 await program.parseAsync()
 
 async function playAll(names: readonly string[], options: Options): Promise<void> {
-  const { json = false, strict = false, long = false, seconds, seed } = options
   if (options.list) return list()
+  await play(chosen(names, options), options)
+}
+
+async function soak(_: unknown, command: Command): Promise<void> {
+  const options = command.optsWithGlobals<Options & { readonly hours: number }>()
+  const scenario = soakFor(options.hours, (line) => process.stderr.write(`${line}\n`))
+  await play([{ scenario, adapter: options.adapter }], options)
+}
+
+async function play(playing: readonly Playing[], options: Options): Promise<void> {
+  const { json = false, strict = false, long = false, seconds, seed } = options
   const say = (text: string): void => void (json ? process.stderr : process.stdout).write(`${text}\n`)
   const results: Result[] = []
   say(`seed ${seed}, ${seconds} s before and after the harm`)
-  for (const { scenario, adapter } of chosen(names, options)) {
+  for (const { scenario, adapter } of playing) {
     say(`\n${scenario.name} (${adapter}): ${scenario.does}`)
-    const result = await run(scenario, { adapter, seconds, seed, long, strict })
-    results.push(result)
-    say(detailsOf(result, strict))
+    try {
+      const result = await run(scenario, { adapter, seconds, seed, long, strict })
+      results.push(result)
+      say(detailsOf(result, strict))
+    } catch (error) {
+      say(`it could not be played: ${(error as Error).stack}`)
+    }
   }
   say(`\n${tableOf(results, strict)}`)
   if (json) process.stdout.write(`${JSON.stringify({ seed, seconds, results }, null, 2)}\n`)
-  if (!results.every((result) => passes(result, strict))) process.exitCode = 1
+  if (results.length < playing.length || !results.every((result) => passes(result, strict))) process.exitCode = 1
 }
 
-function chosen(names: readonly string[], options: Options): readonly { scenario: Scenario; adapter: Adapter }[] {
+function chosen(names: readonly string[], options: Options): readonly Playing[] {
   if (options.ci) return CI
   const unknown = names.filter((name) => !SCENARIOS.some((scenario) => scenario.name === name))
   if (unknown.length > 0) program.error(`no such scenario: ${unknown.join(', ')}. Run: pnpm chaos --list`)

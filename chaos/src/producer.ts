@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { isPgmqError, type PgmqClientOf } from '@pgmq/node-pg'
+import { fromPg, isPgmqError, type PgmqClientOf } from '@pgmq/node-pg'
+import type pg from 'pg'
 import { clientOf } from './clients.js'
 import { job, renewed } from './handlers.js'
 import type { Entry, Fate, Job } from './job.js'
@@ -11,6 +12,10 @@ const AGAIN_MS = 100
 const FEED_MS = 10
 /** Half of a feed goes by calls of their own, which share statements; the other half by `enqueueMany`. */
 const FEED_SIZE = 200
+const CHUNK = 1_000
+const PATIENCE_MS = 30_000
+/** Among the codes of errors: a call that was not answered at all. */
+export const NO_ANSWER = 'NO_ANSWER'
 
 interface ProducerOptions {
   readonly adapter: Adapter
@@ -20,7 +25,8 @@ interface ProducerOptions {
 
 /** Enqueues, and keeps records of what it was told: whatever it was told is committed must be found in the end. */
 export class Producer {
-  readonly client: PgmqClientOf
+  client: PgmqClientOf
+  readonly #options: ProducerOptions
   #feeding: Promise<void> | null = null
   #enough = false
   #next = 1
@@ -29,8 +35,9 @@ export class Producer {
   /** Errors it was given, by code. */
   readonly errors = new Map<string, number>()
 
-  constructor({ adapter, url, preparedStatements }: ProducerOptions) {
-    this.client = clientOf(adapter, url, { preparedStatements })
+  constructor(options: ProducerOptions) {
+    this.#options = options
+    this.client = this.#newClient()
   }
 
   get told(): number {
@@ -55,6 +62,34 @@ export class Producer {
     await this.each(orders, renewed)
   }
 
+  /** In a transaction that stays open for a while. They are committed, and told, when it is. */
+  async inTransaction(
+    connection: pg.PoolClient,
+    orders: readonly Order[],
+    meanwhile: () => Promise<void>,
+  ): Promise<void> {
+    const jobs = orders.map((order) => this.#number(order))
+    const inside = this.client.with(fromPg(connection))
+    const ids: string[] = []
+    await connection.query('begin')
+    for (let i = 0; i < jobs.length; i += CHUNK)
+      ids.push(...(await inside.enqueueMany(job, jobs.slice(i, i + CHUNK))).map(({ id }) => id))
+    await meanwhile()
+    await connection.query('commit')
+    this.#enter(jobs, 'told', (i) => ids[i] ?? null)
+    this.#told += jobs.length
+  }
+
+  /** Very many, a thousand a call and a few calls at the same time. */
+  async burst(count: number): Promise<void> {
+    const chunks = Array.from({ length: Math.ceil(count / CHUNK) }, (_, i) => Math.min(CHUNK, count - i * CHUNK))
+    const feed = async (): Promise<void> => {
+      for (let size = chunks.pop(); size !== undefined; size = chunks.pop())
+        await this.many(Array.from({ length: size }, () => ({})))
+    }
+    await Promise.all(Array.from({ length: 4 }, feed))
+  }
+
   /** Keeps so many jobs ahead of the workers, until `stop`. `finished` tells how many are done. */
   keepAhead(depth: number, finished: () => number, order: () => Order = () => ({})): void {
     this.#feed(async () => {
@@ -77,6 +112,11 @@ export class Producer {
       if (count > 0) await this.#half(count, order)
       await sleep(FEED_MS)
     })
+  }
+
+  /** What has been audited. */
+  forget(): void {
+    this.entries.length = 0
   }
 
   async stop(): Promise<void> {
@@ -115,17 +155,39 @@ export class Producer {
 
   async #call(jobs: readonly Job[], task: typeof job): Promise<void> {
     try {
-      const results =
+      const results = await this.#answered(
         jobs.length === 1
-          ? [await this.client.enqueue(task, jobs[0] as Job)]
-          : await this.client.enqueueMany(task, jobs)
+          ? this.client.enqueue(task, jobs[0] as Job).then((result) => [result])
+          : this.client.enqueueMany(task, jobs),
+      )
       this.#enter(jobs, 'told', (i) => results[i]?.id ?? null)
       this.#told += jobs.length
     } catch (error) {
-      const code = isPgmqError(error) ? error.code : String(error)
+      const code = isPgmqError(error) ? error.code : (error as Error).message
       this.errors.set(code, (this.errors.get(code) ?? 0) + 1)
-      this.#enter(jobs, code === 'OUTCOME_UNKNOWN' ? 'doubt' : 'refused', () => null)
+      this.#enter(jobs, code === 'OUTCOME_UNKNOWN' || code === NO_ANSWER ? 'doubt' : 'refused', () => null)
     }
+  }
+
+  /** A call that never ends would end the producer: it counts as in doubt, and another client takes over. */
+  async #answered<T>(call: Promise<T>): Promise<T> {
+    const client = this.client
+    const patience = new AbortController()
+    const tooLong = sleep(PATIENCE_MS, null, { signal: patience.signal }).then((): never => {
+      if (this.client === client) this.client = this.#newClient()
+      throw new Error(NO_ANSWER)
+    })
+    try {
+      return await Promise.race([call, tooLong])
+    } finally {
+      patience.abort()
+      tooLong.catch(() => undefined)
+    }
+  }
+
+  #newClient(): PgmqClientOf {
+    const { adapter, url, preparedStatements } = this.#options
+    return clientOf(adapter, url, { preparedStatements })
   }
 
   #enter(jobs: readonly Job[], fate: Fate, idOf: (i: number) => string | null): void {

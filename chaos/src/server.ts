@@ -9,22 +9,17 @@ export type Sql = <Row extends object>(text: string, values?: readonly unknown[]
 
 /** A durable server of our own, that is stopped and started again on the same port and data. */
 export class Server {
-  readonly port: number
-  readonly dataDir: string
   readonly #folder: string
   readonly #settings: Settings
   /** Of the book-keeper, who is nobody's victim: other harms spare connections of this name. */
-  readonly #pool: pg.Pool
+  #pool: pg.Pool
   #postgres: EmbeddedPostgres
 
   private constructor(postgres: EmbeddedPostgres, folder: string, settings: Settings) {
     this.#postgres = postgres
     this.#folder = folder
     this.#settings = settings
-    this.port = postgres.port
-    this.dataDir = postgres.dataDir
-    this.#pool = new pg.Pool({ connectionString: this.url('books'), max: 4, connectionTimeoutMillis: 5_000 })
-    this.#pool.on('error', () => undefined)
+    this.#pool = poolOn(postgres.port)
   }
 
   static async start(settings: Settings = {}): Promise<Server> {
@@ -35,12 +30,16 @@ export class Server {
   }
 
   /** `name` is what the audit knows the connection by. */
-  url(name: string, port: number = this.port): string {
-    return urlOf(port, name)
+  url(name: string): string {
+    return urlOf(this.port, name)
   }
 
-  get pid(): number {
-    return this.#postgres.pid
+  get port(): number {
+    return this.#postgres.port
+  }
+
+  get dataDir(): string {
+    return this.#postgres.dataDir
   }
 
   readonly sql: Sql = async <Row extends object>(text: string, values: readonly unknown[] = []): Promise<Row[]> =>
@@ -59,11 +58,27 @@ export class Server {
     this.#postgres = await startPostgres({ dataDir: this.dataDir, port: this.port, settings: this.#settings })
   }
 
+  /** From now on this is the server. */
+  async promote(standby: EmbeddedPostgres): Promise<void> {
+    const former = this.#pool
+    this.#pool = poolOn(standby.port)
+    this.#postgres = standby
+    await this.sql('select pg_promote()')
+    await former.end()
+  }
+
   async close(): Promise<void> {
     await this.#pool.end()
     await this.#postgres.stop({ mode: 'immediate' })
     await rm(this.#folder, { recursive: true, force: true })
   }
+}
+
+function poolOn(port: number): pg.Pool {
+  const limits = { max: 6, idleTimeoutMillis: 0, connectionTimeoutMillis: 5_000 }
+  const pool = new pg.Pool({ connectionString: urlOf(port, 'books'), ...limits })
+  pool.on('error', () => undefined)
+  return pool
 }
 
 export function urlOf(port: number, name: string): string {

@@ -1,12 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { audit, enter, history, openBooks } from './books.js'
+import { audit, type Balance, enter, history, openBooks } from './books.js'
 import { FLEET_DEFAULTS, Fleet } from './fleet.js'
-import { QUEUE } from './job.js'
+import { lastPickups, median, queueLength, ranAgain, rateIn, recoveryAfter, type Stretch } from './measure.js'
 import { startPooler } from './pooler.js'
 import { type Order, Producer } from './producer.js'
 import { TcpProxy } from './proxy.js'
 import { Random } from './random.js'
-import { rateIn, recoveryAfter, type Stretch } from './rates.js'
 import type { Result } from './report.js'
 import type { Claim, Scenario } from './scenario.js'
 import { Server, urlOf } from './server.js'
@@ -94,8 +93,8 @@ export class Stage {
     await this.#phase('during', harm)
   }
 
-  async after(): Promise<void> {
-    await this.#phase('after', () => sleep(this.options.seconds * 1000))
+  async after(seconds: number = this.options.seconds): Promise<void> {
+    await this.#phase('after', () => sleep(seconds * 1000))
   }
 
   async #phase(phase: Phase, run: () => Promise<unknown>): Promise<void> {
@@ -139,29 +138,13 @@ export class Stage {
 
   /** Idle workers start a job at once, and not only when they look for one: they are notified. */
   async claimNotified(): Promise<void> {
-    await this.producer.stop()
-    await until(async () => (await this.queueLength()) === 0, DRAIN_MS)
+    await this.rest()
     let pickups: number[] = []
     const holds = await until(async () => {
       pickups = await this.pickups()
       return median(pickups) < NOTIFIED_MS
     }, NOTIFIED_AGAIN_MS)
     this.claim('idle workers are notified', holds, `picked up after ${Math.round(median(pickups))} ms`)
-  }
-
-  /** Milliseconds from the insert of a job to its lease, for one after the other, at different times of a poll's second. */
-  async pickups(count = 5): Promise<number[]> {
-    for (let i = 0; i < count; i++) {
-      await this.producer.each([{ holdMs: 0 }])
-      await sleep(PICKUP_APART_MS)
-    }
-    const rows = await this.server.sql<{ ms: number }>(
-      `select (extract(epoch from l.at - e.at) * 1000)::float8 ms
-       from (select msg_id, at from chaos.log where op = 'enqueued' order by msg_id desc limit $1) e
-       join chaos.log l on l.msg_id = e.msg_id and l.op = 'leased'`,
-      [count],
-    )
-    return rows.length < count ? [Number.POSITIVE_INFINITY] : rows.map(({ ms }) => ms)
   }
 
   /** Waits for a condition that must come true. */
@@ -172,9 +155,37 @@ export class Stage {
     return holds
   }
 
+  /** No new jobs, and the old ones are done. */
+  async rest(): Promise<void> {
+    await this.producer.stop()
+    await until(async () => (await this.queueLength()) === 0, DRAIN_MS)
+  }
+
+  /** Once at rest. */
+  async claimRanOnce(): Promise<void> {
+    const [again, lost] = [await this.ranAgain(), this.fleet.count('leaseLost')]
+    this.claim(
+      'each job ran once, and no lease was lost',
+      again === 0 && lost === 0,
+      `${again} ran again, ${lost} lost`,
+    )
+  }
+
   async queueLength(): Promise<number> {
-    const [row] = await this.server.sql<{ count: string }>(`select count(*) from pgmq.q_${QUEUE}`)
-    return Number(row?.count)
+    return await queueLength(this.server.sql)
+  }
+
+  async ranAgain(): Promise<number> {
+    return await ranAgain(this.server.sql)
+  }
+
+  /** Milliseconds from the insert of a job to its lease, for one after the other, at different times of a poll's second. */
+  async pickups(count = 5): Promise<number[]> {
+    for (let i = 0; i < count; i++) {
+      await this.producer.each([{ holdMs: 0 }])
+      await sleep(PICKUP_APART_MS)
+    }
+    return await lastPickups(this.server.sql, count)
   }
 
   // ── The end ────────────────────────────────────────────────────────────────────────────────────
@@ -192,11 +203,8 @@ export class Stage {
     const unclean = await this.fleet.stop()
     this.claim('every worker stops cleanly, within its grace', unclean.length === 0, unclean.join('\n'))
 
-    const { sql } = this.server
-    await enter(sql, this.producer.entries, this.fleet.events)
-    const balance = await audit(sql)
+    const { balance, histories } = await this.readBooks()
     const [baseline, during, after] = [await this.rate('baseline'), await this.rate('during'), await this.rate('after')]
-    const ids = new Set(balance.faults.flatMap((fault) => fault.ids.slice(0, HISTORIES)))
     return {
       scenario: this.#scenario.name,
       adapter: this.options.adapter,
@@ -205,9 +213,18 @@ export class Stage {
       peakRssMb: this.fleet.peakRssMb,
       balance,
       claims: this.claims,
-      histories: await Promise.all([...ids].map((id) => history(sql, id))),
+      histories,
       producerErrors: Object.fromEntries(this.producer.errors),
     }
+  }
+
+  /** What is known of each message that breaks a rule comes with it. */
+  async readBooks(): Promise<{ readonly balance: Balance; readonly histories: readonly string[] }> {
+    const { sql } = this.server
+    await enter(sql, this.producer.entries, this.fleet.events)
+    const balance = await audit(sql)
+    const ids = new Set(balance.faults.flatMap((fault) => fault.ids.slice(0, HISTORIES)))
+    return { balance, histories: await Promise.all([...ids].map((id) => history(sql, id))) }
   }
 
   /** From the end of the harm. */
@@ -228,7 +245,3 @@ export class Stage {
 
 const percent = (share: number): string => `${Math.round(share * 100)} %`
 const seconds = (ms: number): string => (ms / 1000).toFixed(1)
-
-function median(numbers: readonly number[]): number {
-  return numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? Number.POSITIVE_INFINITY
-}

@@ -43,7 +43,10 @@ export class WorkerHandle {
     })
     this.exited = once(this.#child, 'exit').then(([code, signal]: unknown[]) => {
       this.#over = true
-      if (!this.#expected) this.unexpected = `${this.name} ended with ${String(code ?? signal)}\n${this.#stderr}`
+      // By an error of its own, be its death expected or not.
+      const failed = code !== null && code !== 0
+      if (failed || !this.#expected)
+        this.unexpected = `${this.name} ended with ${String(code ?? signal)}\n${this.#stderr}`
     })
   }
 
@@ -67,6 +70,11 @@ export class WorkerHandle {
   /** From here on its end is nothing unexpected. */
   expectDeath(): void {
     this.#expected = true
+  }
+
+  forget(): void {
+    this.events.length = 0
+    this.rss.splice(0, this.rss.length - 1)
   }
 
   async kill(): Promise<void> {

@@ -116,7 +116,7 @@ async function comeBackAsSent(stage: Stage): Promise<void> {
   const changed = rows.filter(
     ({ body, payload }) => !isDeepStrictEqual(payload, JSON.parse(JSON.stringify(BODIES[body]?.()))),
   )
-  const detail = `${rows.length} of ${BODIES.length}${changed.map(({ body }) => `, changed: ${BODIES[body]}`).join('')}`
+  const detail = `${rows.length} of ${BODIES.length}${changed.map(({ body }) => `, changed: ${String(BODIES[body])}`).join('')}`
   stage.claim('bodies that were taken come back as they were sent', changed.length === 0, detail)
 }
 

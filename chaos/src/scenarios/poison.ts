@@ -11,7 +11,7 @@ export const poison: Scenario = {
   async run(stage) {
     const { fleet, producer, random, options, server } = stage
     const hundreds = options.long ? 50 : 4
-    const orders = Array.from({ length: hundreds * 100 }, () => ({}) as { harm?: Harm })
+    const orders: { harm?: Harm }[] = Array.from({ length: hundreds * 100 }, () => ({}))
     for (const harm of HARMS) for (let i = 0; i < hundreds; i++) random.one(orders).harm = harm
     await producer.many(orders)
     await stage.during(async () => {

@@ -36,3 +36,31 @@ export async function recoveryAfter(sql: Sql, sinceMs: number, toMs: number, tar
   }
   return null
 }
+
+export async function queueLength(sql: Sql): Promise<number> {
+  const [row] = await sql<{ count: string }>(`select count(*) from pgmq.q_${QUEUE}`)
+  return Number(row?.count)
+}
+
+/** Jobs whose handler came to its end more than once. */
+export async function ranAgain(sql: Sql): Promise<number> {
+  const [twice] = await sql<{ count: number }>(
+    'select count(*)::int count from (select from chaos.effects group by msg_id having count(*) > 1) twice',
+  )
+  return twice?.count ?? 0
+}
+
+/** Milliseconds from insert to lease of the last few jobs; infinity for those that are not leased yet. */
+export async function lastPickups(sql: Sql, count: number): Promise<number[]> {
+  const rows = await sql<{ ms: number | null }>(
+    `select (extract(epoch from l.at - e.at) * 1000)::float8 ms
+     from (select msg_id, at from chaos.log where op = 'enqueued' order by msg_id desc limit $1) e
+     left join chaos.log l on l.msg_id = e.msg_id and l.op = 'leased'`,
+    [count],
+  )
+  return rows.map(({ ms }) => ms ?? Number.POSITIVE_INFINITY)
+}
+
+export function median(numbers: readonly number[]): number {
+  return numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? Number.POSITIVE_INFINITY
+}
