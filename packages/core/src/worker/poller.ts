@@ -77,9 +77,9 @@ export class Poller {
     const quieted = this.#fetchers.filter(({ queue }) => this.#quieted.has(queue))
     this.#quieted.clear()
     for (const [fetcher, dueMs] of await this.#look(quieted)) {
-      // What was due at its last lease already was there for it to take: somebody has it locked.
+      // What was due before its last lease, whose reply took a moment, was there for it to take: somebody has it locked.
       const leasedMsAgo = Date.now() - (fetcher.lastLeaseAt?.getTime() ?? 0)
-      if (dueMs !== 'unknown' && dueMs > -leasedMsAgo) this.#tell(fetcher, dueMs, sentMs)
+      if (dueMs !== 'unknown' && dueMs > -leasedMsAgo - LATE_MS) this.#tell(fetcher, dueMs, sentMs)
     }
   }
 
