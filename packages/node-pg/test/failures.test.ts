@@ -1,13 +1,10 @@
 import { once } from 'node:events'
 import { createServer } from 'node:net'
-import { describeDatabase, useTestDatabase } from '@pgmq/test-database'
+import { describeDatabase, rejectionOf, startProxy, until, useTestDatabase } from '@pgmq/test-database'
 import pg from 'pg'
 import { afterEach, describe, expect, it } from 'vitest'
 import { createDriver } from '../src/driver.js'
-import { startProxy } from './support/proxy.js'
 import { quietPool } from './support/quiet-pool.js'
-import { rejectionOf } from './support/rejection.js'
-import { until } from './support/until.js'
 
 const NOWHERE = 'postgres://nobody@127.0.0.1:1/nothing'
 

@@ -1,12 +1,9 @@
 import type { ReservedConnection } from '@pgmq/core'
-import { describeDatabase, useTestDatabase } from '@pgmq/test-database'
+import { describeDatabase, rejectionOf, startProxy, until, useTestDatabase } from '@pgmq/test-database'
 import pg from 'pg'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { createDriver } from '../src/driver.js'
-import { startProxy } from './support/proxy.js'
 import { quietPool } from './support/quiet-pool.js'
-import { rejectionOf } from './support/rejection.js'
-import { until } from './support/until.js'
 
 describeDatabase('reserved connections', () => {
   const database = useTestDatabase()

@@ -1,10 +1,9 @@
 import type { SqlExecutor, SqlParam } from '@pgmq/core'
-import { describeDatabase, useTestDatabase } from '@pgmq/test-database'
+import { describeDatabase, rejectionOf, useTestDatabase } from '@pgmq/test-database'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createDriver } from '../src/driver.js'
 import { quietPool } from './support/quiet-pool.js'
-import { rejectionOf } from './support/rejection.js'
 
 /** As a user might who wants numbers, dates and BigInts; for every type there is, and no less hostile than that. */
 const hostile = { getTypeParser: () => () => ({ parsed: 'by the user' }) }

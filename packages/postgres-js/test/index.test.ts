@@ -3,14 +3,12 @@ import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { describeDatabase, useTestDatabase } from '@pgmq/test-database'
+import { describeDatabase, rejectionOf, until, useTestDatabase } from '@pgmq/test-database'
 import postgres from 'postgres'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import * as entry from '../src/index.js'
 import { createClient, createWorker, defineTask, fromPostgres, unchecked } from '../src/index.js'
 import { quietSql, type Sql } from './support/quiet-sql.js'
-import { rejectionOf } from './support/rejection.js'
-import { until } from './support/until.js'
 
 const run = promisify(execFile)
 

@@ -1,12 +1,9 @@
 import { getEventListeners } from 'node:events'
-import { describeDatabase, useTestDatabase } from '@pgmq/test-database'
+import { describeDatabase, rejectionOf, startProxy, until, useTestDatabase } from '@pgmq/test-database'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createDriver } from '../src/driver.js'
-import { startProxy } from './support/proxy.js'
 import { quietSql, type Settings, type Sql } from './support/quiet-sql.js'
-import { rejectionOf } from './support/rejection.js'
 import { begin } from './support/transaction.js'
-import { until } from './support/until.js'
 
 const SOON_MS = 100
 

@@ -1,13 +1,10 @@
 import { createServer } from 'node:net'
 import type { ReservedConnection } from '@pgmq/core'
-import { describeDatabase, useTestDatabase } from '@pgmq/test-database'
+import { describeDatabase, rejectionOf, startProxy, until, useTestDatabase } from '@pgmq/test-database'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { createDriver } from '../src/driver.js'
-import { startProxy } from './support/proxy.js'
 import { quietSql, type Settings, type Sql } from './support/quiet-sql.js'
-import { rejectionOf } from './support/rejection.js'
 import { begin } from './support/transaction.js'
-import { until } from './support/until.js'
 
 describeDatabase('reserved connections', () => {
   const database = useTestDatabase()

@@ -1,10 +1,9 @@
 import type { SqlExecutor, SqlParam } from '@pgmq/core'
-import { describeDatabase, useTestDatabase } from '@pgmq/test-database'
+import { describeDatabase, rejectionOf, useTestDatabase } from '@pgmq/test-database'
 import postgres from 'postgres'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createDriver } from '../src/driver.js'
 import { quietSql, type Settings } from './support/quiet-sql.js'
-import { rejectionOf } from './support/rejection.js'
 import { begin } from './support/transaction.js'
 
 /** Every type that the tests ask for, and some more. */

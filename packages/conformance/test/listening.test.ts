@@ -1,13 +1,10 @@
 import type { Driver } from '@pgmq/core'
-import { describeDatabase, useTestDatabase } from '@pgmq/test-database'
+import { deafPooler, describeDatabase, sessionPooler, startProxy, until, useTestDatabase } from '@pgmq/test-database'
 import pg from 'pg'
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
-import { createDriver } from '../src/driver.js'
-import { deafPooler, sessionPooler, startProxy } from './support/proxy.js'
-import { quietPool } from './support/quiet-pool.js'
-import { until } from './support/until.js'
+import { adapters } from '../drivers/support/adapters.js'
 
-describeDatabase('notifications', () => {
+describeDatabase.each(adapters)('listening over $name', ({ open, openHeld }) => {
   const database = useTestDatabase()
   const undo: (() => unknown)[] = []
   let looker: pg.Client
@@ -22,7 +19,7 @@ describeDatabase('notifications', () => {
   })
 
   function driverOver(url: string = database.url): Driver<never> {
-    const driver = createDriver(url)
+    const driver = open(url)
     undo.push(() => driver.close?.())
     return driver
   }
@@ -69,17 +66,14 @@ describeDatabase('notifications', () => {
     expect(ear.states).toEqual([true])
   })
 
-  it("hears over a connection that is not the pool's, whose every client is held", async () => {
-    const pool = quietPool({ connectionString: database.url, max: 1 })
-    const held = await pool.connect()
-    const driver = createDriver(pool)
+  it("hears over a connection that is not the pool's, whose every connection is held", async () => {
+    const { driver, end } = await openHeld(database.url)
     const ear = await listen(driver, 'held')
     await notify('held')
 
     await until('it is heard', () => ear.heard === 1)
-    held.release()
     await driver.close?.()
-    await pool.end()
+    await end()
   })
 
   it('shares one connection among all channels and listeners, each with its own', async () => {
@@ -169,26 +163,33 @@ describeDatabase('notifications', () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
     undo.push(() => vi.useRealTimers())
     await using proxy = await startProxy(database.url)
-    const ear = await listen(driverOver(proxy.url), 'silence')
-    expect(ear.states).toEqual([true])
+    let ear: Ear | undefined
+    void listen(driverOver(proxy.url), 'silence').then((listening) => {
+      ear = listening
+    })
+    await until('it listens', async () => {
+      await vi.advanceTimersByTimeAsync(1)
+      return ear !== undefined
+    })
+    expect(ear?.states).toEqual([true])
     proxy.freeze()
     const aMinuteLater = (): Promise<unknown> => vi.advanceTimersByTimeAsync(60_000)
     await aMinuteLater()
-    expect(ear.states).toEqual([true, false])
+    expect(ear?.states).toEqual([true, false])
     proxy.thaw()
     await until('it is up again', async () => {
       await vi.advanceTimersByTimeAsync(1_000)
-      return ear.states.length === 3
+      return ear?.states.length === 3
     })
     await notify('silence')
 
-    await until('it hears', () => ear.heard === 1)
+    await until('it hears', () => ear?.heard === 1)
   })
 
   it('can be ended at once while the server does not answer', async () => {
     await using proxy = await startProxy(database.url)
     proxy.freeze()
-    const driver = createDriver(proxy.url)
+    const driver = open(proxy.url)
     const listening = listen(driver, 'silent')
     await until('it tries', () => proxy.connections > 0)
     await driver.close?.()

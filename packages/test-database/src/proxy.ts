@@ -47,18 +47,14 @@ export async function startProxy(target: string, { reply, port: ownPort = 0 }: P
   })
   server.listen(ownPort, '127.0.0.1')
   await once(server, 'listening')
-  const url = new URL(target)
-  url.hostname = '127.0.0.1'
-  url.port = String((server.address() as AddressInfo).port)
-  const cut = (): void => {
-    for (const socket of sockets) socket.resetAndDestroy()
-  }
   return {
-    url: url.href,
+    url: through(target, (server.address() as AddressInfo).port),
     get connections() {
       return sockets.size / 2
     },
-    cut,
+    cut() {
+      for (const socket of sockets) socket.resetAndDestroy()
+    },
     freeze() {
       frozen = true
       for (const socket of sockets) deaf.add(socket)
@@ -72,6 +68,13 @@ export async function startProxy(target: string, { reply, port: ownPort = 0 }: P
       await once(server, 'close')
     },
   }
+}
+
+function through(target: string, port: number): string {
+  const url = new URL(target)
+  url.hostname = '127.0.0.1'
+  url.port = String(port)
+  return url.href
 }
 
 /**
