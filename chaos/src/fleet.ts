@@ -37,6 +37,7 @@ export class Fleet {
   constructor(urlOf: (name: string) => string, settings: FleetSettings) {
     this.#urlOf = urlOf
     this.#settings = settings
+    process.once('exit', this.#killAll)
   }
 
   get living(): readonly WorkerHandle[] {
@@ -96,8 +97,14 @@ export class Fleet {
     return ends.filter((end) => end !== null)
   }
 
+  /** A frozen process would not notice that its parent is gone. */
+  readonly #killAll = (): void => {
+    for (const member of this.living) void member.kill()
+  }
+
   /** Whatever happened before, nothing of it is left. */
   async close(): Promise<void> {
+    process.off('exit', this.#killAll)
     this.#closing = true
     await Promise.all(this.living.map((member) => member.kill()))
     await Promise.all(this.#supervised)

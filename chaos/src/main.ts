@@ -17,6 +17,9 @@ interface Options {
   readonly list?: boolean
 }
 
+// With an end that is told, so that nothing which was started stays behind.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
+
 const program = new Command('pnpm chaos')
   .description('Faults and pressures: every scenario, or those that are named. Exits 1 when the books do not balance.')
   .argument('[scenario...]', 'names, as --list has them')

@@ -27,8 +27,11 @@ export async function startPooler(serverPort: number): Promise<Pooler> {
   const asNobody = process.getuid?.() === 0 ? ['-u', 'nobody'] : []
   const child = spawn('pgbouncer', ['-q', ...asNobody, config], { stdio: 'ignore' })
   const exited = once(child, 'exit')
+  const kill = (): void => void child.kill('SIGTERM')
+  process.once('exit', kill)
   const stop = async (): Promise<void> => {
-    child.kill('SIGTERM')
+    process.off('exit', kill)
+    kill()
     await exited
     await rm(folder, { recursive: true, force: true })
   }

@@ -35,6 +35,8 @@ const NOTIFIED_MS = 250
 /** A listener tries again after ten seconds at the longest. */
 const NOTIFIED_AGAIN_MS = 25_000
 const PICKUP_APART_MS = 400
+/** The longest that an idle worker waits before it looks. */
+const POLL_MS = 1_000
 
 /** Where a scenario plays: a server with open books, workers, a producer, and what stands between them. */
 export class Stage {
@@ -185,6 +187,7 @@ export class Stage {
       await this.producer.each([{ holdMs: 0 }])
       await sleep(PICKUP_APART_MS)
     }
+    await until(async () => (await this.queueLength()) === 0, 2 * POLL_MS)
     return await lastPickups(this.server.sql, count)
   }
 

@@ -14,11 +14,16 @@ export const sustainedHighLoad: Scenario = {
     await stage.baseline()
     await producer.stop()
     const capacity = (await stage.rate('baseline')) ?? 0
-    const rssBefore = Math.max(...workers.map(({ rss }) => rss.at(-1) ?? 0))
+    const rss = (): number => Math.max(...workers.map((worker) => worker.rss.at(-1) ?? 0))
     let backlog = 0
+    let rssAtFirst = 0
     await stage.during(async () => {
       producer.atRate(() => 1.5 * capacity)
-      await sleep((options.long ? 180 : 3 * options.seconds) * 1000)
+      const ms = (options.long ? 180 : 3 * options.seconds) * 1000
+      // A heap that has just been started still grows into its room.
+      await sleep(ms / 3)
+      rssAtFirst = rss()
+      await sleep((2 * ms) / 3)
       await producer.stop()
       backlog = await stage.queueLength()
     })
@@ -31,9 +36,8 @@ export const sustainedHighLoad: Scenario = {
       async () => (await stage.queueLength()) < capacity / 2,
       Math.round(limit),
     )
-    const rssAfter = Math.max(...workers.map(({ rss }) => rss.at(-1) ?? 0))
-    const detail = `${Math.round(rssBefore / 1_048_576)} MB before, ${Math.round(rssAfter / 1_048_576)} MB after`
-    stage.claim('the memory of the workers is flat', rssAfter < WITHIN * rssBefore, detail)
+    const detail = `${Math.round(rssAtFirst / 1_048_576)} MB at first, ${Math.round(rss() / 1_048_576)} MB in the end`
+    stage.claim('the memory of the workers is flat', rss() < WITHIN * rssAtFirst, detail)
     await stage.claimRate('during', 0.95)
   },
 }
