@@ -3,7 +3,7 @@ import { WorkerHandle } from './worker-handle.js'
 
 const RESTART_MS = 200
 
-export type FleetSettings = Omit<WorkerSettings, 'name' | 'url'>
+export type FleetSettings = Omit<WorkerSettings, 'name' | 'url' | 'effectsUrl'>
 
 /** What one of them has of its own. */
 export interface Own extends Partial<FleetSettings> {
@@ -112,8 +112,8 @@ export class Fleet {
 
   #spawn(more: Own): WorkerHandle {
     const name = `worker-${this.#members.length + 1}`
-    const url = (more.url ?? this.#urlOf)(name)
-    const member = new WorkerHandle({ ...this.#settings, ...more, name, url })
+    const urls = { url: (more.url ?? this.#urlOf)(name), effectsUrl: this.#urlOf(name) }
+    const member = new WorkerHandle({ ...this.#settings, ...more, name, ...urls })
     this.#members.push(member)
     return member
   }

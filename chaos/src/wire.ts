@@ -7,6 +7,8 @@ export interface WorkerSettings {
   /** Of its connections too, so the audit knows who did what. */
   readonly name: string
   readonly url: string
+  /** Where handlers write: over `pg`, whatever the adapter. */
+  readonly effectsUrl: string
   readonly adapter: Adapter
   readonly concurrency: number
   readonly visibilitySeconds: number

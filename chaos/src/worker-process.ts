@@ -25,7 +25,7 @@ const clientOptions = {
 const own =
   handlersHoldPool === null ? null : clientOnPool(settings.adapter, settings.url, handlersHoldPool, clientOptions)
 const client = own?.client ?? clientOf(settings.adapter, settings.url, clientOptions)
-const effects = new Effects(settings.url, settings.name)
+const effects = new Effects(settings.effectsUrl, settings.name)
 const handle = handlerOf(effects, settings, own?.take ?? (async () => () => undefined))
 
 const worker = createWorker({

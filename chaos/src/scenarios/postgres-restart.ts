@@ -17,12 +17,12 @@ export const postgresRestart: Scenario = {
     })
     await stage.after()
     await stage.claimRecovery(5)
+    // Its two connections may find out one after the other.
+    const told = workers.map(({ connections }) => connections.filter((up) => !up).length)
     stage.claim(
-      'each worker tells of the loss and the return, once each',
-      workers.every(({ connections }) => connections.join() === 'true,false,true,false,true'),
-      workers
-        .map(({ name, connections }) => `${name}: ${connections.map((up) => (up ? 'up' : 'down')).join(' ')}`)
-        .join(', '),
+      'each worker tells of the losses, and not of each attempt to connect',
+      told.every((losses) => losses >= 2 && losses <= 4) && workers.every(({ connections }) => connections.at(-1)),
+      workers.map(({ name }, i) => `${name}: ${told[i]}`).join(', '),
     )
     await stage.claimNotified()
   },

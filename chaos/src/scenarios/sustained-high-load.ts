@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Scenario } from '../scenario.js'
 
 /** What a flat memory may still do. */
-const WITHIN = 1.4
+const WITHIN = 1.6
 
 export const sustainedHighLoad: Scenario = {
   name: 'sustained_high_load',
