@@ -7,9 +7,7 @@ export function poolSource(pool: () => Promise<PgPool>): Source {
   return {
     scope: 'pool',
     async take(): Promise<Loan> {
-      const client: Awaited<ReturnType<PgPool['connect']>> & PgInternals = await (await pool()).connect()
-      // While a client is out, its pool does not listen: without a listener a broken connection would end the process.
-      client.on?.('error', ignore)
+      const client = await checkOut(await pool())
       return {
         connection: client,
         giveBack(spoilt) {
@@ -19,6 +17,28 @@ export function poolSource(pool: () => Promise<PgPool>): Source {
       }
     },
   }
+}
+
+type PooledClient = Awaited<ReturnType<PgPool['connect']>> & PgInternals
+
+interface CheckOut {
+  connect(callback: (error: unknown, client: PooledClient) => void): Promise<PooledClient> | undefined
+}
+
+/**
+ * While a client is out, its pool does not listen: without a listener a broken connection would end the process. By
+ * callback, since a promise's turn may be too late: the server's greeting and its farewell can come in one read.
+ */
+function checkOut(pool: PgPool): Promise<PooledClient> {
+  return new Promise((resolve, reject) => {
+    const take = (client: PooledClient): void => {
+      client.on?.('error', ignore)
+      resolve(client)
+    }
+    const promised = (pool as unknown as CheckOut).connect((error, client) => (error ? reject(error) : take(client)))
+    // A look-alike that knows promises alone.
+    promised?.then(take, reject)
+  })
 }
 
 /** How it stands with the one connection of a source. */

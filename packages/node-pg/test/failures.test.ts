@@ -46,6 +46,27 @@ describeDatabase('failures', () => {
     return pid as number
   }
 
+  it('a connection that is terminated in the moment in which it opens ends no process', async () => {
+    const looker = await observer()
+    // All that the server says comes at once, as to a process that was busy meanwhile.
+    const held: Buffer[] = []
+    const reply = (chunk: Buffer): Buffer => {
+      held.push(chunk)
+      return chunk.includes('57P01') ? Buffer.concat(held) : Buffer.alloc(0)
+    }
+    const proxy = await startProxy(database.url, { reply: () => reply })
+    undo.push(() => proxy[Symbol.asyncDispose]())
+    const pool = poolOf({ connectionString: proxy.url, application_name: 'opening' })
+    const rejection = rejectionOf(createDriver(pool).executor.query('select 1', []))
+    await until('terminated', async () => {
+      const { rows } = await looker.query(
+        `select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'opening' and state = 'idle'`,
+      )
+      return rows.length > 0
+    })
+    expect(await rejection).toMatchObject({ sent: expect.any(Boolean) })
+  })
+
   describe('before a statement is sent', () => {
     it.each(['a URL', 'a Pool', 'a reserved connection'])(
       'a refused connection rejects as not sent (%s)',
