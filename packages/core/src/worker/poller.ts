@@ -50,7 +50,8 @@ export class Poller {
   soon(queue: QueueRun): void {
     if (this.#stopped) return
     this.#quieted.add(queue)
-    this.#soonTimer ??= setTimeout(() => void this.#lookSoon(), this.#soonMs + LEAST_MS - performance.now())
+    const waitMs = Math.max(0, this.#soonMs + LEAST_MS - performance.now())
+    this.#soonTimer ??= setTimeout(() => void this.#lookSoon(), waitMs)
   }
 
   #schedule(): void {
