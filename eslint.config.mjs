@@ -61,7 +61,11 @@ export default defineConfig([
     linterOptions: { reportUnusedDisableDirectives: 'error' },
     languageOptions: {
       parserOptions: {
-        project: ['{packages,apps}/*/tsconfig.json', '{packages,apps}/*/tsconfig.test.json', '{bench,chaos}/tsconfig.json'],
+        project: [
+          '{packages,apps}/*/tsconfig.json',
+          '{packages,apps}/*/tsconfig.test.json',
+          '{bench,chaos}/tsconfig.json',
+        ],
         tsconfigRootDir: import.meta.dirname,
       },
     },

@@ -22,7 +22,7 @@ export function poolSource(pool: () => Promise<PgPool>): Source {
 type PooledClient = Awaited<ReturnType<PgPool['connect']>> & PgInternals
 
 interface CheckOut {
-  connect(callback: (error: unknown, client: PooledClient) => void): Promise<PooledClient> | undefined
+  connect(callback: (error: Error | undefined, client: PooledClient) => void): Promise<PooledClient> | undefined
 }
 
 /**

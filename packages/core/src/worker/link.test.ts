@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
-import type { Driver, ReservedConnection } from '../driver.js'
+import type { ReservedConnection } from '../driver.js'
 import { Knowledge } from '../session.js'
 import { Link } from './link.js'
 
@@ -19,7 +19,7 @@ it('reconnects within two seconds of the server being back, however long it was 
   }
   const reserve = async (): Promise<ReservedConnection> => (away ? Promise.reject(broken) : connection)
   const link = new Link(
-    { executor: connection.executor, reserve } as Driver,
+    { executor: connection.executor, reserve },
     new Knowledge(false, undefined),
     1_000,
     () => undefined,

@@ -28,7 +28,7 @@ export class Link {
   readonly #timeoutMs: number
   #reserved: ReservedConnection | null = null
   #session: Session | null = null
-  #timer: ReturnType<typeof setTimeout> | undefined
+  #timer?: ReturnType<typeof setTimeout>
   #closed = false
 
   /** `onChange` tells each time that the connection is there (`null`) or lost. */
