@@ -18,7 +18,7 @@ export const DEFAULTS = {
   /** How long a slot waits for a handler that ran out of time before it counts as a stray. */
   straySeconds: 5,
   /** Messages a lease, and a settle, takes at the most. */
-  batchSize: 500,
+  batchSize: 1_000,
   /** Finished deliveries are gathered for so long before they are settled together. */
   flushMs: 3,
   /** Leased ahead of free slots: so much work, but no more than so many bytes of bodies. */
