@@ -34,7 +34,7 @@ declare const mailer: {
 const client = createClient(env.DATABASE_URL)
 const pool = new pg.Pool({ connectionString: env.DATABASE_URL })
 const onPool = createClient(pool, { queuePrefix: 'unison', visibilitySeconds: 60, logger: console })
-createClient(new pg.Client())
+createClient(new pg.Client(), { tuneQueues: false })
 createClient(await pool.connect())
 
 // ── A queue and a body ───────────────────────────────────────────────────────────────────────────
@@ -119,7 +119,10 @@ await using worker = createWorker({
     ping: ({ at }) => at.length,
   },
   concurrency: 32,
-  queues: { user_tasks: { concurrency: 16 }, reports: { visibilitySeconds: 300, onSuccess: 'delete' } },
+  queues: {
+    user_tasks: { weight: 4, concurrency: 16, retainArchive: { days: 30 } },
+    reports: { weight: 1, visibilitySeconds: 300, onSuccess: 'delete' },
+  },
   middleware: [(context, next) => (context.task === 'ping' ? next() : next())],
 })
 worker.on('deadLettered', ({ task, error, reason }) => console.error(task, error, reason))()
