@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { createServer } from 'node:net'
+import ownProcess from 'node:process'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type EmbeddedPostgres, startPostgres } from '@pgmq/embedded'
 import { Pool } from 'pg'
@@ -103,6 +104,8 @@ class Redis {
     const port = await freePort()
     const args = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no']
     const process = spawn('redis-server', args, { stdio: ['ignore', 'pipe', 'ignore'] })
+    // A measure that fails must not leave it behind.
+    ownProcess.once('exit', () => process.kill())
     await new Promise<void>((resolve, reject) => {
       process.stdout?.on('data', (chunk: Buffer) => chunk.includes('Ready to accept connections') && resolve())
       process.once('exit', (code) => reject(new Error(`redis-server ended with ${code}`)))

@@ -74,7 +74,7 @@ createWorker({ client, tasks: { ping: tasks.ping }, handlers: { ping: ({ att }) 
 // @ts-expect-error a return that the output schema refuses
 createWorker({ client, tasks: { r: tasks.generateReport }, handlers: { r: () => ({ url: 1, pages: 1 }) } })
 // @ts-expect-error a misspelt queue
-createWorker({ client, tasks: two, handlers: { ping: () => 1, resizeImage: () => 1 }, queues: { medai: { weight: 1 } } })
+createWorker({ client, tasks: two, handlers: { ping: () => 1, resizeImage: () => 1 }, queues: { medai: {} } })
 // @ts-expect-error a handler for another task
 const wrong: Handler<typeof tasks.ping> = ({ key }) => key
 
