@@ -22,7 +22,7 @@ interface Options {
 const command = new Command('bench')
   .description('Measures pgmq beside the bare SQL and its peers. Ratios within one run count, not absolute numbers.')
   .argument('[measure...]', 'only measures whose id begins so')
-  .option('--quick', 'one short round, under three minutes')
+  .option('--quick', 'one short round, about three minutes')
   .option('--long', 'also what takes minutes: 3,000,000 jobs with a transaction held open')
   .addOption(new Option('--rounds <n>', 'rounds, whose medians are shown').default(3).argParser(wholeNumber))
   .addOption(new Option('--systems <names...>', 'only these').choices(systemNames))

@@ -1,18 +1,12 @@
 import type { QueueName } from '../queue-name.js'
 import { archiveTable, now, type Statement } from './parts.js'
 
-export interface Pruned {
-  readonly count: number
-  /** Another worker is at it. */
-  readonly busy: boolean
-}
-
 /**
- * Deletes the oldest of what was archived longer ago than that. One at a time over all workers, by an advisory lock that
+ * Deletes the oldest of what was archived longer ago than that; gives how many. One at a time over all workers, by an advisory lock that
  * ends with the statement; so no row needs to be locked first, which would take the right to update them. By id and time,
  * since an archive in partitions has no unique id.
  */
-export function pruneArchive(queue: QueueName, olderThanSeconds: number, limit: number): Statement<Pruned> {
+export function pruneArchive(queue: QueueName, olderThanSeconds: number, limit: number): Statement<number> {
   const table = archiveTable(queue)
   const old = `archived_at < ${now} - $2::text::float8 * interval '1 second'`
   return {
@@ -21,8 +15,8 @@ export function pruneArchive(queue: QueueName, olderThanSeconds: number, limit: 
 pick as materialized (
   select msg_id from ${table} where ${old} and (select mine from l) order by archived_at limit (select $3::text::int)),
 d as (delete from ${table} where msg_id = any(array(select msg_id from pick)) and ${old} returning 1)
-select (select count(*) from d)::text pruned, (select mine from l)::text mine`,
+select count(*)::text pruned from d`,
     params: [table, String(olderThanSeconds), String(limit)],
-    decode: ([row]) => ({ count: Number(row?.pruned), busy: row?.mine !== 'true' }),
+    decode: ([row]) => Number(row?.pruned),
   }
 }

@@ -152,7 +152,8 @@ export class Deliveries {
   /** A timer was so late. */
   loopTicked(lateMs: number): void {
     // Of strays nobody knows what they do.
-    const running = this.strays > 0 ? null : this.#all().filter(({ state }) => state === 'running')
+    const running = (): Delivery[] | null =>
+      this.strays > 0 ? null : this.#all().filter(({ state }) => state === 'running')
     const blocked = this.#blocks.look(lateMs, running)
     if (blocked) this.#host.events.emit('eventLoopBlocked', () => blocked)
   }

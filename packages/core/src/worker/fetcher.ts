@@ -48,6 +48,8 @@ export class Fetcher {
   #stopped = false
   leasing = false
   lastLeaseAt: Date | null = null
+  /** The same by the monotonic clock. */
+  lastLeaseMs: number = Number.NEGATIVE_INFINITY
 
   constructor(queue: QueueRun, link: Link, host: FetchHost, logger: Logger | undefined) {
     this.queue = queue
@@ -151,6 +153,7 @@ export class Fetcher {
     const full = deliveries.length === limit
     const bytes = deliveries.reduce((sum, { size }) => sum + size, 0)
     this.lastLeaseAt = new Date()
+    this.lastLeaseMs = nowMs
     this.#lastFull = full
     if (floor !== null) this.#floor = floor
     this.queue.prefetch.leased(nowMs, deliveries.length, bytes, full, starved)

@@ -29,13 +29,13 @@ export class LoopBlocks {
     this.#lastEnded = delivery
   }
 
-  /** Asked by a timer that is so late; `null` when that is nothing to tell. `running`: `null` where that is not known. */
-  look(lateMs: number, running: readonly Delivery[] | null): WorkerEvents['eventLoopBlocked'] | null {
+  /** Asked by a timer that is so late; `null` when that is nothing to tell. `running` gives `null` where that is not known. */
+  look(lateMs: number, running: () => readonly Delivery[] | null): WorkerEvents['eventLoopBlocked'] | null {
     const held = this.#held
     this.#held = null
     if (held) return { task: held.task, blockedMs: Math.round(held.ms) }
     if (lateMs < this.#limitMs) return null
-    return { task: this.#only(performance.now() - lateMs, running), blockedMs: Math.round(lateMs) }
+    return { task: this.#only(performance.now() - lateMs, running()), blockedMs: Math.round(lateMs) }
   }
 
   /** The task of the one delivery that was running then, whether it has ended since or not. */

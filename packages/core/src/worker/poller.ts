@@ -79,7 +79,7 @@ export class Poller {
     this.#quieted.clear()
     for (const [fetcher, dueMs] of await this.#look(quieted)) {
       // What was due before its last lease, whose reply took a moment, was there for it to take: somebody has it locked.
-      const leasedMsAgo = Date.now() - (fetcher.lastLeaseAt?.getTime() ?? 0)
+      const leasedMsAgo = performance.now() - fetcher.lastLeaseMs
       if (dueMs !== 'unknown' && dueMs > -leasedMsAgo - LATE_MS) this.#tell(fetcher, dueMs, sentMs)
     }
   }

@@ -63,7 +63,7 @@ export class Retention {
     }
     const sentMs = performance.now()
     try {
-      const { count } = await this.#session.runOn(name, pruneArchive(name, this.#keepSeconds, BATCH), doing)
+      const count = await this.#session.runOn(name, pruneArchive(name, this.#keepSeconds, BATCH), doing)
       this.#tell(null)
       if (count === BATCH) return Math.max(LEAST_PAUSE_MS, 10 * (performance.now() - sentMs))
     } catch (error) {
