@@ -56,7 +56,8 @@ export class BareLoop implements System {
     return this.#pool.query({
       name: 'send_batch',
       text: 'select pgmq.send_batch($1, $2::jsonb[])',
-      values: [QUEUE, jobs.map((job) => JSON.stringify(job))],
+      // The same bytes as ours, whose jobs name their task.
+      values: [QUEUE, jobs.map((job) => JSON.stringify({ ...job, task: 'run' }))],
     })
   }
 

@@ -68,12 +68,8 @@ function inputInvalid(task: string, index: number, { issues }: { readonly issues
  */
 export function encodeJob({ body, options, version }: EnqueueRequest): EncodedJob {
   const headers = headersOf(options.headers, version)
-  const parts = headers === null ? [] : [`"h":${encodeJson(headers, 'headers')}`]
-  parts.push(`"b":${encodeBody(body)}`)
-  const { delaySeconds, runAt } = options
-  if (runAt !== undefined) parts.push(`"t":${dueText(runAt, delaySeconds)}`)
-  else if (delaySeconds !== undefined) parts.push(`"s":${seconds('delaySeconds', delaySeconds)}`)
-  return `{${parts.join()}}`
+  const first = headers === null ? '' : `"h":${encodeJson(headers, 'headers')},`
+  return `{${first}"b":${encodeBody(body)}${dueText(options)}}`
 }
 
 function encodeBody(body: JsonObject): string {
@@ -91,10 +87,11 @@ function headersOf(given: JsonObject | undefined, version: number): JsonObject |
   return Object.fromEntries(version === 1 ? kept : [...kept, [HEADER.version, version]])
 }
 
-function dueText(runAt: Date, delaySeconds: number | undefined): string {
+function dueText({ delaySeconds, runAt }: EnqueueOptions): string {
+  if (runAt === undefined) return delaySeconds === undefined ? '' : `,"s":${seconds('delaySeconds', delaySeconds)}`
   if (delaySeconds !== undefined)
     throw configurationInvalid('runAt', 'runAt and delaySeconds exclude each other: give one')
   if (!(runAt instanceof Date) || Number.isNaN(runAt.getTime()))
     throw configurationInvalid('runAt', `runAt ${String(runAt)} is invalid: give a Date`)
-  return toMicroseconds(runAt)
+  return `,"t":${toMicroseconds(runAt)}`
 }

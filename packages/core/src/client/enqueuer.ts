@@ -41,7 +41,8 @@ export class Enqueuer {
       if (inputs.length > DEFAULTS.enqueueManyJobs)
         throw tooLarge(`${inputs.length} jobs are too many for one statement`, DEFAULTS.enqueueManyJobs, 'jobs', CHUNKS)
       const requests: EnqueueRequest[] = []
-      for (const [index, input] of inputs.entries()) {
+      for (let index = 0; index < inputs.length; index++) {
+        const input = inputs[index] as object
         const own = typeof options === 'function' ? options(input as never, index) : options
         const request = toRequest(target, input, own, first + index)
         // To await what is there already would let the caller change the input before it is text.

@@ -78,7 +78,7 @@ export function sendTopic(
   { bodies, headers, when }: TopicMessages,
 ): Statement<readonly MessageRef[]> {
   const elements = (param: string, value: string): string =>
-    `array(select ${value} from jsonb_array_elements(${param}::text::jsonb) with ordinality e(v, n) order by n)`
+    `array(select ${value} from jsonb_array_elements((select ${param}::text::jsonb)) with ordinality e(v, n) order by n)`
   return {
     text: `select queue_name::text queue, msg_id::text id from pgmq.send_batch_topic($1::text, ${elements('$2', 'v')},
   case when $3::text is not null then ${elements('$3', `nullif(v, 'null')`)} end, ${whenSql(4, 5)}) s order by s.queue_name, s.msg_id`,
