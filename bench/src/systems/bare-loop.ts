@@ -114,7 +114,8 @@ async function ownStatements(pool: Pool, onSuccess: 'archive' | 'delete'): Promi
   const connection = await pool.connect()
   const client = createClient(connection)
   const recorder = client.with({
-    scope: 'connection',
+    // As the worker sends them, each a transaction of its own.
+    scope: 'pool',
     async query(text: string, params: readonly SqlParam[]) {
       if (text.startsWith('with')) texts.push(text)
       return (await connection.query({ text, values: [...params], types: asText })).rows as Record<

@@ -32,11 +32,12 @@ export class Leases {
       const given = options.visibilitySeconds ?? this.#context.shared.options.visibilitySeconds
       const seconds = positive('visibilitySeconds', checkSeconds('visibilitySeconds', given))
       const waitMs = checkSeconds('waitSeconds', options.waitSeconds ?? 0) * 1000
+      const request = { floor: null, limit, seconds, alone: this.#context.pooled }
       const started = performance.now()
       for (let round = 0; ; round++) {
         options.signal?.throwIfAborted()
         this.#context.assertOpen()
-        const deliveries = await this.#lease(queue, { floor: null, limit, seconds }, options.signal)
+        const deliveries = await this.#lease(queue, request, options.signal)
         const leftMs = waitMs - (performance.now() - started)
         if (deliveries.length > 0 || leftMs <= 0) return deliveries.map(({ message }) => message)
         await pause(Math.min(leftMs, WAIT_MS[Math.min(round, WAIT_MS.length - 1)] as number), options.signal)

@@ -6,6 +6,8 @@ export interface LeaseRequest {
   readonly floor: string | null
   readonly limit: number
   readonly seconds: number
+  /** The statement is a transaction of its own, so how it commits is up to us. */
+  readonly alone: boolean
 }
 
 export interface Leased {
@@ -24,9 +26,15 @@ export interface LeasedMessage {
   readonly recorded: boolean
 }
 
+/** Of this transaction alone. What acknowledges a lease waits for the disk, and so for the lease, which is before it in the log. */
+const NO_WAIT_FOR_DISK = `\n  cross join (select set_config('synchronous_commit', 'off', true)) commit`
+
 /**
  * Leases what is visible, earliest due first, and never waits for a row. The index on `vt` serves it in every state of
  * the table's statistics; the floor skips the dead entries that an open transaction keeps in front.
+ *
+ * Where it may, it does not wait for its commit to reach the disk: a server that crashes right after it has not leased
+ * anything, the messages are as they were, and the receipts that it gave are refused.
  */
 export function lease(shape: QueueShape, request: LeaseRequest): Statement<Leased> {
   const table = queueTable(shape)
@@ -41,7 +49,7 @@ u as (
   where m.msg_id = any(array(select msg_id from pick)) returning m.*)
 select m.msg_id::text id, m.read_ct::text rc, ${us(`m.${stamp}`)} us, m.message::text body, ${shape.headers ? 'm.headers::text' : 'null'} headers,
   ${shownUs('m.enqueued_at')} enqueued, ${shownUs('p.vt')} due
-from u m join pick p on p.msg_id = m.msg_id`,
+from u m join pick p on p.msg_id = m.msg_id${request.alone ? NO_WAIT_FOR_DISK : ''}`,
     params: [request.floor, String(request.limit), String(request.seconds)],
     decode(rows) {
       const deliveries = rows.map((row): LeasedMessage & { due: number } => {

@@ -132,7 +132,7 @@ export class Fetcher {
     this.#host.spend(limit)
     let taken = 0
     const doing: Doing = { verb: `lease messages of "${name.logical}"`, grants: 'grant select, update on pgmq."q_{q}"' }
-    const request = { floor: sweep ? null : this.#floor, limit, seconds: visibilitySeconds }
+    const request = { floor: sweep ? null : this.#floor, limit, seconds: visibilitySeconds, alone: true }
     try {
       const leased = await this.#link.run(name, doing, (shape) => lease(shape, request))
       const nowMs = performance.now()
