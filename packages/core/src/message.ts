@@ -40,6 +40,11 @@ const LARGEST_ID = 2n ** 63n - 1n
 const RECEIPT = /^([0-9]{1,10})-(-?[0-9]{1,18})$/
 const LARGEST_READ_COUNT = 2 ** 31 - 1
 
+/** Orders ids by their number, which a text of digits tells without being one. */
+export function compareIds(one: string, other: string): number {
+  return one.length - other.length || (one < other ? -1 : Number(one > other))
+}
+
 export function makeReceipt(readCount: string, stamp: string): string {
   return `${readCount}-${stamp}`
 }

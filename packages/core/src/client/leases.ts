@@ -1,7 +1,16 @@
 import { warnOfClash } from '../attempt/archive-clash.js'
 import { seconds as checkSeconds, positive, wholeNumber } from '../checks.js'
 import { configurationInvalid } from '../errors.js'
-import { checkedId, type Fence, fenceOf, type Lease, type Message, type MessageRef, shown } from '../message.js'
+import {
+  checkedId,
+  compareIds,
+  type Fence,
+  fenceOf,
+  type Lease,
+  type Message,
+  type MessageRef,
+  shown,
+} from '../message.js'
 import type { QueueName } from '../queue-name.js'
 import type { Doing } from '../session.js'
 import { type LeasedMessage, type LeaseRequest, lease } from '../statements/lease.js'
@@ -145,7 +154,7 @@ function toEnd(queue: QueueName, messages: readonly (Lease | MessageRef)[]): ToE
 }
 
 /** In one order everywhere, so that two settles never deadlock. */
-const byNumber = (a: { id: string }, b: { id: string }): number => Number(a.id) - Number(b.id)
+const byNumber = (a: { id: string }, b: { id: string }): number => compareIds(a.id, b.id)
 
 /** A receipt that is there but `undefined` is a mistake, never an operator's wish. */
 function isLease(message: Lease | MessageRef): message is Lease {

@@ -1,5 +1,6 @@
 import { pgmqError } from '../errors.js'
 import type { JsonObject, JsonValue } from '../json.js'
+import { compareIds } from '../message.js'
 import type { Doing } from '../session.js'
 import { enqueue, hasHeaders } from '../statements/enqueue.js'
 import { type MessageRecord, pop, read, setVt } from '../statements/protocol/messages.js'
@@ -145,5 +146,5 @@ function ender(context: ProtocolContext, verb: 'archive' | 'delete'): MessageVer
 
 /** Keys are ids with read counts. */
 function endedIds({ keys }: Settled): readonly string[] {
-  return keys.map((key) => key.slice(0, key.indexOf('/'))).sort((a, b) => Number(a) - Number(b))
+  return keys.map((key) => key.slice(0, key.indexOf('/'))).sort(compareIds)
 }

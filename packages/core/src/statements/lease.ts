@@ -1,4 +1,4 @@
-import { decodeStored, type Fence, type Message, makeReceipt } from '../message.js'
+import { compareIds, decodeStored, type Fence, type Message, makeReceipt } from '../message.js'
 import { at, inSeconds, now, type QueueShape, queueTable, type Statement, shownUs, us } from './parts.js'
 
 export interface LeaseRequest {
@@ -58,7 +58,7 @@ from u m join pick p on p.msg_id = m.msg_id${request.alone ? NO_WAIT_FOR_DISK : 
         const message = { ...stored, receipt: makeReceipt(fence.readCount, fence.stamp) }
         return { message, fence, size: row.body?.length ?? 0, recorded: shape.headers, due: Number(row.due) }
       })
-      deliveries.sort((a, b) => a.due - b.due || Number(a.fence.id) - Number(b.fence.id))
+      deliveries.sort((a, b) => a.due - b.due || compareIds(a.fence.id, b.fence.id))
       return { deliveries, floor: deliveries.length ? String(deliveries[deliveries.length - 1]?.due) : null }
     },
   }

@@ -63,6 +63,7 @@ export class Deliveries {
   readonly #arrivals: Arrivals
   readonly #member: AloneMember
   #phase: 'running' | 'stopping' | 'aborting' = 'running'
+  #telling = false
   strays = 0
 
   constructor(host: DeliveriesHost) {
@@ -332,10 +333,16 @@ export class Deliveries {
     return this.#phase !== 'running'
   }
 
+  /** Slots are filled at once; who else wants to know hears of it once for all that has ended meanwhile. */
   #changed(): void {
     this.#slots.fill()
-    this.#host.changed()
-    announce()
+    if (this.#telling) return
+    this.#telling = true
+    queueMicrotask(() => {
+      this.#telling = false
+      this.#host.changed()
+      announce()
+    })
   }
 
   #all(): Delivery[] {

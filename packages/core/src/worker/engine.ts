@@ -29,7 +29,7 @@ export interface EngineOptions {
 }
 
 /** Settled and unsettled deliveries beyond which nothing more is leased. */
-const MOST_UNSETTLED = 4 * DEFAULTS.batchSize
+const MOST_UNSETTLED = 2 * DEFAULTS.batchSize
 
 /** One run of a worker, from start to stop: its connections, its loops, and what they ask of each other. */
 export class Engine {

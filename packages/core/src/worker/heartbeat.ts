@@ -1,5 +1,6 @@
 import { LONGEST_TIMER_MS } from '../checks.js'
 import { type PgmqErrorOf, pgmqError } from '../errors.js'
+import { compareIds } from '../message.js'
 import { DEFAULTS } from '../options.js'
 import { type ExtendVerdict, extend } from '../statements/extend.js'
 import type { Delivery } from './delivery.js'
@@ -57,7 +58,7 @@ export class Heartbeat {
     const { name, visibilitySeconds, visibilityMs } = this.#queue
     const sentMs = performance.now()
     const doing = { verb: `extend leases of "${name.logical}"`, grants: 'grant select, update on pgmq."q_{q}"' }
-    const fences = batch.map(({ fence }) => fence).sort((a, b) => Number(a.id) - Number(b.id))
+    const fences = batch.map(({ fence }) => fence).sort((a, b) => compareIds(a.id, b.id))
     const verdicts = await this.#link
       .run(name, doing, (shape) => extend(shape, fences, visibilitySeconds))
       .catch(() => null)

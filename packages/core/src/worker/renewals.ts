@@ -1,5 +1,5 @@
 import { isPgmqError } from '../errors.js'
-import type { Fence } from '../message.js'
+import { compareIds, type Fence } from '../message.js'
 import type { QueueName } from '../queue-name.js'
 import type { HeaderPatch } from '../retry/counters.js'
 import type { Doing } from '../session.js'
@@ -60,7 +60,7 @@ export class Renewals {
   }
 
   async #send(group: readonly Waiting[]): Promise<void> {
-    const sorted = [...group].sort((a, b) => Number(a.delivery.fence.id) - Number(b.delivery.fence.id))
+    const sorted = [...group].sort((a, b) => compareIds(a.delivery.fence.id, b.delivery.fence.id))
     const { name, visibilitySeconds, visibilityMs } = (sorted[0] as Waiting).delivery.queue
     const doing: Doing = { verb: `retry messages of "${name.logical}"`, grants: 'grant select, update on pgmq."q_{q}"' }
     const fences = sorted.map(({ delivery }) => delivery.fence)

@@ -7,6 +7,7 @@ import type { Logger } from '../logger.js'
 import type { Message } from '../message.js'
 import { DEFAULTS } from '../options.js'
 import type { Outcome } from '../retry/outcome.js'
+import { isLater } from '../schema.js'
 import type { Delivery } from './delivery.js'
 import type { Emitter } from './events.js'
 import type { LoopBlocks } from './loop-blocks.js'
@@ -58,7 +59,8 @@ export class Runner {
     const parsed = parsing instanceof Promise ? await parsing : parsing
     if ('outcome' in parsed) return parsed.outcome
     try {
-      const returned = await this.#call(delivery, task, parsed.input)
+      const returning = this.#call(delivery, task, parsed.input)
+      const returned = isLater(returning) ? await returning : returning
       if (delivery.timedOut) return timedOut(delivery, task)
       const success = successOf(task.task, returned)
       return success instanceof Promise ? await success : success

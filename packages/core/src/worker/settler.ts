@@ -2,6 +2,7 @@ import { warnOfClash } from '../attempt/archive-clash.js'
 import { endingStatement, type Operation, type OperationKind } from '../attempt/operation.js'
 import { errorText, isPgmqError } from '../errors.js'
 import type { Logger } from '../logger.js'
+import { compareIds } from '../message.js'
 import { DEFAULTS } from '../options.js'
 import type { Doing } from '../session.js'
 import { isDataError, UNDEFINED_TABLE } from '../sql-state.js'
@@ -190,7 +191,7 @@ function groups(entries: readonly Entry[]): Entry[][] {
     if (group) group.push(entry)
     else all.push([entry])
   }
-  for (const group of all) group.sort((a, b) => Number(a.delivery.fence.id) - Number(b.delivery.fence.id))
+  for (const group of all) group.sort((a, b) => compareIds(a.delivery.fence.id, b.delivery.fence.id))
   return all.flatMap((group) => chunks(group))
 }
 

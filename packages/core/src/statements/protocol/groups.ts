@@ -1,3 +1,4 @@
+import { compareIds } from '../../message.js'
 import type { QueueName } from '../../queue-name.js'
 import { archiveTable, type QueueShape, queueTable, type Statement, shownUs } from '../parts.js'
 import { decodeRecord, type MessageRecord, shownTime } from './messages.js'
@@ -29,7 +30,7 @@ from pgmq.${name}($1::text, $2::text::int, $3::text::int) m`,
 
 /** By id; `grouped`: group by group, the one with the oldest message first. Only round robin is sorted upstream. */
 function inOrder(records: MessageRecord[], grouped: boolean): readonly MessageRecord[] {
-  records.sort((a, b) => Number(a.id) - Number(b.id))
+  records.sort((a, b) => compareIds(a.id, b.id))
   if (!grouped) return records
   const groups = new Map<string, MessageRecord[]>()
   for (const record of records) {
