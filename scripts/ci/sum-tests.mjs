@@ -7,6 +7,7 @@ import { root } from '../toolchain.mjs'
 const packages = ['packages', 'apps'].flatMap((parent) =>
   readdirSync(path.join(root, parent)).map((name) => path.join(root, parent, name)),
 )
+packages.push(path.join(root, 'chaos'))
 const tested = packages.filter((directory) => {
   const file = path.join(directory, 'package.json')
   return existsSync(file) && JSON.parse(readFileSync(file, 'utf8')).scripts?.test !== undefined
