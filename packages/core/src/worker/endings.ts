@@ -56,19 +56,16 @@ export class Endings {
     )
     if (conclusion.outputLeftOut) warnOfOutput(this.#host.logger, delivery.message)
     const { operation, decision } = conclusion
-    const settle = (): void => this.#settle(delivery, operation, () => this.#report(delivery, outcome, conclusion))
-    if (
-      decision.kind !== 'retry' ||
-      operation.kind !== 'retry' ||
-      !isAtOnce(operation.due) ||
-      delivery.stray ||
-      delivery.completing
-    ) {
-      settle()
-      return false
-    }
-    this.#host.again(delivery, operation.patch, settle, () => this.#report(delivery, outcome, conclusion))
-    return true
+    const report = (): void => this.#report(delivery, outcome, conclusion)
+    const again =
+      decision.kind === 'retry' &&
+      operation.kind === 'retry' &&
+      isAtOnce(operation.due) &&
+      !stray &&
+      !delivery.completing
+    if (again) this.#host.again(delivery, operation.patch, () => this.#settle(delivery, operation, report), report)
+    else this.#settle(delivery, operation, report)
+    return again
   }
 
   /** Its end is in the database already, by `completeWith`. */
