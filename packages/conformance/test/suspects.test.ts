@@ -1,5 +1,5 @@
 import { createRequire } from 'node:module'
-import { createWorker, defineTask, type Task, unchecked, type Worker } from '@pgmq/core'
+import { createWorker, defineTask, type Message, type Task, unchecked, type Worker } from '@pgmq/core'
 import type * as NodePg from '@pgmq/node-pg'
 import { createClient } from '@pgmq/node-pg'
 import { afterEach, expect, it } from 'vitest'
@@ -158,6 +158,22 @@ describeSuite('suspects', (h) => {
     await drain(task)
 
     expect(await places(h, queue)).toEqual({ queue: 0, archive: 1, dlq: 0 })
+  })
+
+  it.each([
+    ['its holder', (message: Message) => message],
+    ['an operator', ({ queue, id }: Message) => ({ queue, id })],
+  ])('have no record left once %s gives them back', async (_who, named) => {
+    const queue = h.queue()
+    const { id } = await h.client.enqueue(queue, { task: 'ping' })
+    await h.sql(`update pgmq.q_${queue} set read_ct = 5, headers = '{"x-job-alone": 2, "a": 1}' where msg_id = $1`, [
+      id,
+    ])
+    const message = await h.client.dequeue(queue)
+    await h.client.setVisibility(named(message as Message), 0)
+
+    // Else it would count again as soon as there are as many crashes.
+    expect((await rows(h, `q_${queue}`))[0]?.headers).toEqual({ a: 1, 'x-job-ended': 6 })
   })
 
   async function drain(task: Task): Promise<void> {
