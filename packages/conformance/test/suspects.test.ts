@@ -1,5 +1,5 @@
 import { createRequire } from 'node:module'
-import { createWorker, defineTask, unchecked, type Worker } from '@pgmq/core'
+import { createWorker, defineTask, type Message, type Task, unchecked, type Worker } from '@pgmq/core'
 import type * as NodePg from '@pgmq/node-pg'
 import { createClient } from '@pgmq/node-pg'
 import { afterEach, expect, it } from 'vitest'
@@ -140,4 +140,43 @@ describeSuite('suspects', (h) => {
     expect(spans).toEqual([])
     expect(await h.client.deadLetters.list(queue)).toMatchObject({ items: [{ reason: 'crash_loop' }] })
   })
+
+  it.each([
+    ['a task that nobody knows yet', 'pong', 1],
+    ['a newer version of its task', 'ping', 2],
+  ])('are not on record as alone for what does not run: %s', async (_what, name, version) => {
+    const queue = h.queue()
+    const task = defineTask({ name, queue, input: unchecked<object>(), version })
+    const { id } = await h.client.enqueue(task, {})
+    // Three times its neighbours took the process down.
+    await h.sql(`update pgmq.q_${queue} set read_ct = 3 where msg_id = $1`, [id])
+    const known = defineTask({ name: 'ping', queue, input: unchecked<object>() })
+    for (let deliveries = 0; deliveries < 3; deliveries++) {
+      await drain(known)
+      await h.sql(`update pgmq.q_${queue} set vt = now()`)
+    }
+    await drain(task)
+
+    expect(await places(h, queue)).toEqual({ queue: 0, archive: 1, dlq: 0 })
+  })
+
+  it.each([
+    ['its holder', (message: Message) => message],
+    ['an operator', ({ queue, id }: Message) => ({ queue, id })],
+  ])('have no record left once %s gives them back', async (_who, named) => {
+    const queue = h.queue()
+    const { id } = await h.client.enqueue(queue, { task: 'ping' })
+    await h.sql(`update pgmq.q_${queue} set read_ct = 5, headers = '{"x-job-alone": 2, "a": 1}' where msg_id = $1`, [
+      id,
+    ])
+    const message = await h.client.dequeue(queue)
+    await h.client.setVisibility(named(message as Message), 0)
+
+    // Else it would count again as soon as there are as many crashes.
+    expect((await rows(h, `q_${queue}`))[0]?.headers).toEqual({ a: 1, 'x-job-ended': 6 })
+  })
+
+  async function drain(task: Task): Promise<void> {
+    await createWorker({ client: h.client, tasks: { task }, handlers: { task: () => undefined } }).drain()
+  }
 })

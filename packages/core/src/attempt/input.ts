@@ -14,6 +14,11 @@ export function taskNameOf(message: Message): string | null {
   return isJsonObject(body) && typeof body.task === 'string' ? body.task : null
 }
 
+/** Whether a handler of this task may run for it: its body is of no newer version. */
+export function isKnownTo(task: Task, message: Message): boolean {
+  return versionOf(message) <= task.version
+}
+
 export function noTask(message: Message): Outcome {
   return invalid(message, 'its body has no text field "task"')
 }
@@ -29,7 +34,7 @@ export function unknownTask(message: Message, name: string): Outcome {
 export function parseInput(task: Task, message: Message): ParsedInput | Promise<ParsedInput> {
   const { task: _name, ...given } = message.body as JsonObject
   const version = versionOf(message)
-  if (version > task.version) return { outcome: newerVersion(task, message, version) }
+  if (!isKnownTo(task, message)) return { outcome: newerVersion(task, message, version) }
   let body: JsonObject = given
   try {
     for (let from = version; from < task.version; from++) body = task.upgrades?.[from]?.(body) ?? body

@@ -34,11 +34,12 @@ where q.msg_id = $1::text::bigint returning q.msg_id::text id`,
   }
 }
 
+/** The end of a delivery, on record. A record of one alone would come back to life with the next crashes. */
 function ended(shape: QueueShape): string {
   const reads = shape.lastReadAt ? 'q.read_ct' : 'q.read_ct + 1'
   const running = shape.lastReadAt ? 'q.last_read_at is not null' : 'true'
   const headers = shape.headers
-    ? `, headers = case when ${running} then ${asObject('q.headers')} || jsonb_build_object('${HEADER.ended}', ${reads}) else q.headers end`
+    ? `, headers = case when ${running} then ((${asObject('q.headers')}) - '${HEADER.alone}') || jsonb_build_object('${HEADER.ended}', ${reads}) else q.headers end`
     : ''
   return `, ${shape.lastReadAt ? 'last_read_at = null' : 'read_ct = q.read_ct + 1'}${headers}`
 }

@@ -41,7 +41,9 @@ export class Arrivals {
         queue.buffer.push(delivery)
         return
       case 'suspect':
-        if (suspects.size < concurrency) suspects.add(delivery)
+        // No handler will run, so nothing of it needs to be alone, nor may count as having been.
+        if (!queue.knows(message)) queue.buffer.push(delivery)
+        else if (suspects.size < concurrency) suspects.add(delivery)
         else endings.defer(delivery)
         return
       case 'convicted':

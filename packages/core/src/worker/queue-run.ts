@@ -1,4 +1,4 @@
-import { taskNameOf } from '../attempt/input.js'
+import { isKnownTo, taskNameOf } from '../attempt/input.js'
 import type { Message } from '../message.js'
 import type { QueueName } from '../queue-name.js'
 import { isDeadLetterQueue } from '../queue-name.js'
@@ -87,6 +87,12 @@ export class QueueRun {
   taskOf(message: Message): RegisteredTask | null {
     const name = taskNameOf(message)
     return name === null ? null : (this.tasks.get(name) ?? null)
+  }
+
+  /** Whether a handler of this worker will run for it. */
+  knows(message: Message): boolean {
+    const registered = this.taskOf(message)
+    return registered !== null && isKnownTo(registered.task, message)
   }
 
   /** Nothing more happens to it here. */
