@@ -1,4 +1,5 @@
-import { at, now, type QueueShape, queueTable, type Statement } from './parts.js'
+import { DEFAULTS } from '../options.js'
+import { at, LONG, now, type QueueShape, queueTable, type Statement } from './parts.js'
 
 /** One job as JSON text: `{"h": headers?, "b": body, "s": delay in seconds?, "t": due time in microseconds?}`. */
 export type EncodedJob = string
@@ -13,13 +14,15 @@ export function enqueue(
   jobs: readonly EncodedJob[],
   channel: string | null,
 ): Statement<readonly string[]> {
+  const all = `[${jobs.join()}]`
   return {
     text: `with i as (insert into ${queueTable(shape)} (vt, message${shape.headers ? ', headers' : ''})
   select coalesce(${at(`(j->>'t')::bigint`)}, ${now} + coalesce((j->>'s')::float8, 0) * interval '1 second'), j->'b'${shape.headers ? `, j->'h'` : ''}
   from jsonb_array_elements($1::text::jsonb) with ordinality t(j, n) order by n returning msg_id)
 select msg_id::text id, (select pg_notify(c, '')::text from (select $2::text c) x where c is not null) n from i order by msg_id`,
-    params: [`[${jobs.join()}]`, channel],
+    params: [all, channel],
     prepare: true,
+    patience: all.length > DEFAULTS.sharedBytes ? LONG : 1,
     decode: (rows) => rows.map((row) => row.id as string),
   }
 }
