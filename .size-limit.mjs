@@ -2,7 +2,7 @@
 import { entryFiles, publicPackages } from './scripts/packages.mjs'
 
 const limits = {
-  '@pgmq/core': '36.5 kB',
+  '@pgmq/core': '36.8 kB',
   '@pgmq/core/driver-kit': '1.2 kB',
   '@pgmq/core/protocol': '15 kB',
   '@pgmq/core/query-builders': '2.5 kB',
@@ -18,7 +18,7 @@ const producer = {
   name: '@pgmq/core, a producer',
   path: 'packages/core/dist/index.js',
   import: '{ createClient, defineTask }',
-  limit: '20.5 kB',
+  limit: '20.8 kB',
   gzip: true,
 }
 

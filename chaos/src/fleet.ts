@@ -21,6 +21,7 @@ export const FLEET_DEFAULTS: FleetSettings = {
   holdMs: 50,
   knowsRenewed: false,
   preparedStatements: true,
+  queryTimeoutSeconds: 10,
   handlersHoldPool: null,
   clockOffsetMs: 0,
 }

@@ -4,7 +4,7 @@ import type pg from 'pg'
 import { clientOf } from './clients.js'
 import { job, renewed } from './handlers.js'
 import type { Entry, Fate, Job } from './job.js'
-import type { Adapter } from './wire.js'
+import type { WorkerSettings } from './wire.js'
 
 export type Order = Omit<Job, 'n'>
 
@@ -15,13 +15,9 @@ const FEED_SIZE = 200
 const CHUNK = 1_000
 const PATIENCE_MS = 30_000
 /** Among the codes of errors: a call that was not answered at all. */
-export const NO_ANSWER = 'NO_ANSWER'
+const NO_ANSWER = 'NO_ANSWER'
 
-interface ProducerOptions {
-  readonly adapter: Adapter
-  readonly url: string
-  readonly preparedStatements: boolean
-}
+type ProducerOptions = Pick<WorkerSettings, 'adapter' | 'url' | 'preparedStatements' | 'queryTimeoutSeconds'>
 
 /** Enqueues, and keeps records of what it was told: whatever it was told is committed must be found in the end. */
 export class Producer {
@@ -186,8 +182,8 @@ export class Producer {
   }
 
   #newClient(): PgmqClientOf {
-    const { adapter, url, preparedStatements } = this.#options
-    return clientOf(adapter, url, { preparedStatements })
+    const { adapter, url, preparedStatements, queryTimeoutSeconds } = this.#options
+    return clientOf(adapter, url, { preparedStatements, queryTimeoutSeconds })
   }
 
   #enter(jobs: readonly Job[], fate: Fate, idOf: (i: number) => string | null): void {

@@ -67,8 +67,7 @@ export class Stage {
     const { adapter } = options
     const settings = { ...FLEET_DEFAULTS, adapter, ...scenario.fleet }
     const fleet = new Fleet((name) => urlOf(port, name), settings)
-    const { preparedStatements } = settings
-    const producer = new Producer({ adapter, url: urlOf(port, 'producer'), preparedStatements })
+    const producer = new Producer({ ...settings, url: urlOf(port, 'producer') })
     const stage = new Stage(server, fleet, producer, proxy, options, scenario)
     stage.#leave.push(
       () => server.close(),

@@ -20,6 +20,8 @@ export interface WorkerSettings {
   /** Beside `job`: what a later release of the program knows. */
   readonly knowsRenewed: boolean
   readonly preparedStatements: boolean
+  /** Of each statement of its client, and of the producer's. */
+  readonly queryTimeoutSeconds: number
   /** The client works on a pool of this program's, so many connections wide, and each handler holds one of them. */
   readonly handlersHoldPool: number | null
   /** Its clock is so far off. */

@@ -16,10 +16,11 @@ const tell = (report: Report): void => {
   if (process.connected) process.send?.(report)
 }
 
-const { visibilitySeconds, preparedStatements, handlersHoldPool } = settings
+const { visibilitySeconds, preparedStatements, queryTimeoutSeconds, handlersHoldPool } = settings
 const clientOptions = {
   visibilitySeconds,
   preparedStatements,
+  queryTimeoutSeconds,
   retry: { maxRetries: settings.maxRetries, backoff: () => 1 },
 }
 const own =

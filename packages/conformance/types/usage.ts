@@ -35,6 +35,7 @@ const client = createClient(env.DATABASE_URL)
 const pool = new pg.Pool({ connectionString: env.DATABASE_URL })
 const onPool = createClient(pool, { queuePrefix: 'unison', visibilitySeconds: 60, logger: console })
 createClient(new pg.Client(), { tuneQueues: false })
+createClient(pool, { queryTimeoutSeconds: Number.POSITIVE_INFINITY })
 createClient(await pool.connect())
 
 // ── A queue and a body ───────────────────────────────────────────────────────────────────────────

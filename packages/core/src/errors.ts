@@ -16,7 +16,7 @@ export interface PgmqErrorDetails {
   /** PostgreSQL's jsonb could not hold the value at `path`. */
   BODY_NOT_SERIALIZABLE: { readonly path: string }
   CONFIGURATION_INVALID: { readonly field: string }
-  /** The statement did not reach the server. */
+  /** The statement did not reach the server, or would have changed nothing. */
   CONNECTION_LOST: Record<never, never>
   /** The statement may have run: its reply was lost. */
   OUTCOME_UNKNOWN: Record<never, never>

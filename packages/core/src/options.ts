@@ -7,6 +7,7 @@ import { type ResolvedRetryPolicy, type RetryPolicy, resolveRetry } from './retr
 /** Every number that has a default, in one table. Batch, flush and prefetch bounds as they were measured. */
 export const DEFAULTS = {
   visibilitySeconds: 30,
+  queryTimeoutSeconds: 30,
   concurrency: 16,
   timeoutSeconds: 900,
   crashLimit: 3,
@@ -52,6 +53,16 @@ export interface ClientOptions {
    * @defaultValue 30
    */
   readonly visibilitySeconds?: number
+  /**
+   * How long each statement of a call may take, the wait for a connection of the pool included. Then its connection is
+   * closed, and the call rejects: with OUTCOME_UNKNOWN where the statement may have run, else with CONNECTION_LOST. Twenty
+   * times as long for what goes through a whole table or carries very much: `purge`, `metrics`, lists by a filter, batches
+   * above a thousand messages or 1 MiB. `Infinity`: no limit. None on a connection of yours (`with`); a worker's own have
+   * theirs.
+   *
+   * @defaultValue 30
+   */
+  readonly queryTimeoutSeconds?: number
   readonly retry?: RetryPolicy
   /**
    * For enqueueing; switched off by itself, with one warning, behind a pooler in transaction mode.
@@ -87,6 +98,7 @@ export interface ClientOptions {
 export interface ResolvedClientOptions {
   readonly queuePrefix: string | undefined
   readonly visibilitySeconds: number
+  readonly queryTimeoutSeconds: number
   readonly retry: ResolvedRetryPolicy
   readonly preparedStatements: boolean
   readonly createQueues: boolean
@@ -98,7 +110,12 @@ export interface ResolvedClientOptions {
 
 /** @throws CONFIGURATION_INVALID naming the field */
 export function resolveClientOptions(options: ClientOptions): ResolvedClientOptions {
-  const { queuePrefix, visibilitySeconds = DEFAULTS.visibilitySeconds, retry } = options
+  const {
+    queuePrefix,
+    visibilitySeconds = DEFAULTS.visibilitySeconds,
+    queryTimeoutSeconds = DEFAULTS.queryTimeoutSeconds,
+    retry,
+  } = options
   if (queuePrefix !== undefined && !/^[a-z][a-z0-9_]*$/.test(queuePrefix)) {
     throw configurationInvalid(
       'queuePrefix',
@@ -106,10 +123,12 @@ export function resolveClientOptions(options: ClientOptions): ResolvedClientOpti
     )
   }
   positive('visibilitySeconds', visibilitySeconds)
+  if (queryTimeoutSeconds !== Number.POSITIVE_INFINITY) positive('queryTimeoutSeconds', queryTimeoutSeconds)
   checkRetry(retry)
   return {
     queuePrefix,
     visibilitySeconds,
+    queryTimeoutSeconds,
     retry: resolveRetry(retry),
     preparedStatements: options.preparedStatements ?? true,
     createQueues: options.createQueues ?? true,

@@ -1,3 +1,4 @@
+import { LONGEST_TIMER_MS } from './checks.js'
 import type { QueryOptions, SqlExecutor } from './driver.js'
 import { isPgmqError, type PgmqError, pgmqError } from './errors.js'
 import type { Logger } from './logger.js'
@@ -20,11 +21,14 @@ const TRIES = 5
 export class Knowledge {
   readonly shapes: Map<string, QueueShape> = new Map()
   prepare: boolean
+  /** For a statement on a pool that brings no limit of its own. */
+  readonly limitMs: number
   readonly #logger: Logger | undefined
 
-  constructor(prepare: boolean, logger: Logger | undefined) {
+  constructor(prepare: boolean, logger: Logger | undefined, limitMs: number = Number.POSITIVE_INFINITY) {
     this.prepare = prepare
     this.#logger = logger
+    this.limitMs = limitMs
   }
   stopPreparing(): void {
     if (this.prepare)
@@ -75,17 +79,31 @@ export class Session {
   /** Runs a statement that knows no queue. */
   async query<T>(statement: Statement<T>, doing: Doing): Promise<T> {
     const pooled = this.executor.scope === 'pool'
+    const limit = { ...this.#limit(statement), ...doing.query }
     for (let attempt = 1; ; attempt++) {
+      const beganMs = performance.now()
       const prepare = pooled && statement.prepare === true && this.knowledge.prepare
       try {
-        const options = prepare ? { ...doing.query, prepare } : doing.query
+        const options = prepare ? { ...limit, prepare } : limit
         return statement.decode(await this.executor.query(statement.text, statement.params, options))
       } catch (error) {
         const state = sqlStateOf(error)
         if (prepare && isNamedStatement(state)) this.knowledge.stopPreparing()
-        else if (!pooled || attempt >= TRIES || !isTransient(state)) throw fromDriver(error, doing.verb)
+        else if (!pooled || attempt >= TRIES || !isTransient(state))
+          throw fromDriver(error, doing.verb, statement.looks, this.#ranOut(doing, limit, beganMs))
       }
     }
+  }
+
+  /** A caller's transaction is his own to limit. */
+  #limit({ patience = 1 }: Statement<unknown>): QueryOptions | undefined {
+    const timeoutMs = this.knowledge.limitMs * patience
+    return this.executor.scope === 'pool' && timeoutMs <= LONGEST_TIMER_MS ? { timeoutMs } : undefined
+  }
+
+  /** Of the client's limit. A timer may be a millisecond early. */
+  #ranOut({ query }: Doing, { timeoutMs }: QueryOptions, beganMs: number): boolean {
+    return query?.timeoutMs === undefined && performance.now() - beganMs >= (timeoutMs ?? Number.POSITIVE_INFINITY) - 1
   }
 
   /** Runs a statement that knows no queue, for an operator: first comes whether pgmq is there at all. */

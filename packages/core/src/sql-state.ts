@@ -34,27 +34,33 @@ export function isDataError(error: unknown): boolean {
   return state !== null && !NOT_THE_DATA.test(state)
 }
 
-/** What a driver rejected with, by our codes. Those that need a look at the database come from `session.ts`. */
-export function fromDriver(error: unknown, doing: string): PgmqError {
+const RAN_OUT =
+  '. So long is queryTimeoutSeconds, an option of createClient: raise it where the server is slow, or the pool busy'
+
+/**
+ * What a driver rejected with, by our codes. Those that need a look at the database come from `session.ts`.
+ *
+ * @param looks the statement changes nothing
+ * @param ranOut the client's limit was over
+ */
+export function fromDriver(error: unknown, doing: string, looks = false, ranOut = false): PgmqError {
   if (isPgmqError(error)) return error
   const state = sqlStateOf(error)
   const sent = (error as { sent?: unknown } | null)?.sent
   const text = errorText(error)
+  const remedy = ranOut ? RAN_OUT : ''
   if (sent === false || (state !== null && NOT_SENT.test(state))) {
     return pgmqError(
       'CONNECTION_LOST',
-      `cannot ${doing}: no connection to PostgreSQL (${text}). Nothing was written; try again`,
+      `cannot ${doing}: no connection to PostgreSQL (${text}). Nothing was written; try again${remedy}`,
       {},
       error,
     )
   }
   if (sent === true || (state !== null && CUT_OFF.test(state))) {
-    return pgmqError(
-      'OUTCOME_UNKNOWN',
-      `cannot tell whether "${doing}" took place: the connection broke before its reply (${text})`,
-      {},
-      error,
-    )
+    const why = `the connection broke before its reply (${text})`
+    if (looks) return pgmqError('CONNECTION_LOST', `cannot ${doing}: ${why}. Try again${remedy}`, {}, error)
+    return pgmqError('OUTCOME_UNKNOWN', `cannot tell whether "${doing}" took place: ${why}${remedy}`, {}, error)
   }
   return pgmqError('QUERY_FAILED', `cannot ${doing}: ${text}`, { sqlState: state }, error)
 }

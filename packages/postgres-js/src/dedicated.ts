@@ -4,7 +4,7 @@ import type { Options, Postgres } from './connection-types.js'
 import { createExecutor } from './executor.js'
 import { cancel, ignore } from './hang-up.js'
 import { send } from './send.js'
-import { settings } from './settings.js'
+import { connectMs, settings } from './settings.js'
 import { dial, type Socket } from './socket.js'
 import { type Source, type Turns, turnSource } from './sources.js'
 
@@ -49,7 +49,7 @@ export class Dedicated implements Line {
   async connect(): Promise<void> {
     const { query, rows } = send(this.#sql, 'select 1', [])
     this.#turns.query = query
-    const timeoutMs = this.#options.connect_timeout * 1000
+    const timeoutMs = connectMs(this.#options)
     const timer = setTimeout(() => this.#cut(new Error(`not connected within ${timeoutMs} ms`)), timeoutMs)
     const ended = this.over.then(() => this.#refuse())
     try {

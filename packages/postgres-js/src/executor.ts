@@ -83,7 +83,7 @@ function runWithin(job: Job, { timeoutMs, signal }: QueryOptions): Rows {
   return new Promise((resolve, reject) => {
     const progress: Progress = {}
     let timer: ReturnType<typeof setTimeout> | undefined
-    let cancelling: Promise<void> | undefined
+    let cancelling: Promise<unknown> | undefined
 
     function lift(): void {
       clearTimeout(timer)

@@ -7,10 +7,10 @@ export const ignore = (): void => {}
 
 /**
  * Asks the server to stop a statement, over a socket of its own: without that it would go on waiting for its locks.
- * Resolves when the server has taken note, or does not answer, and never rejects.
+ * Resolves when the server has taken note (`true`), or does not answer, and never rejects.
  */
-export async function cancel(query: Query): Promise<void> {
-  if (query.active) await endsWithin(query.canceller(query), CANCEL_MS)
+export async function cancel(query: Query): Promise<boolean> {
+  return query.active && (await endsWithin(query.canceller(query), CANCEL_MS))
 }
 
 /** For a statement that nobody waits for any more. In this order: a pooler cancels nothing for a client that has gone. */
@@ -20,7 +20,8 @@ export async function abandon(query: Query, wire?: Wire): Promise<void> {
   if (!query.active) return
   // Nobody is given the connection meanwhile: the request may hit whatever comes next.
   if (wire) wire.reserved = Object.assign(() => {}, { release: true })
-  await cancel(query)
+  // Its end comes with the cancel; cut off before, `postgres` would take it for that of the next connection's first statement.
+  if (await cancel(query)) await endsWithin(query, CANCEL_MS)
   wire?.terminate()
 }
 

@@ -10,6 +10,14 @@ export interface Hooks {
   readonly onPassFailure: (why: unknown) => void
 }
 
+/** What `postgres` has where the user gave none, which is longer than a worker can be away. */
+const DEFAULT_CONNECT_SECONDS = 30
+const CONNECT_SECONDS = 10
+
+export function connectMs({ connect_timeout: seconds }: Options): number {
+  return (seconds === DEFAULT_CONNECT_SECONDS ? CONNECT_SECONDS : seconds) * 1000
+}
+
 /** The user's settings, but text in, text out, and a single session that nothing ends but us. */
 export function settings(options: Options, { onPassFailure, ...hooks }: Hooks): object {
   const { pass, connection, onnotice } = options

@@ -1,7 +1,7 @@
 import { createServer } from 'node:net'
 import type { ReservedConnection } from '@pgmq/core'
 import { describeDatabase, rejectionOf, startProxy, until, useTestDatabase } from '@pgmq/test-database'
-import { afterEach, beforeEach, expect, it } from 'vitest'
+import { afterEach, beforeEach, expect, it, vi } from 'vitest'
 import { createDriver } from '../src/driver.js'
 import { quietSql, type Settings, type Sql } from './support/quiet-sql.js'
 import { begin } from './support/transaction.js'
@@ -244,6 +244,21 @@ describeDatabase('reserved connections', () => {
       sent: false,
       message: 'not connected within 100 ms',
     })
+  })
+
+  it('gives up after 10 s, where the user has set no time of his own', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    undo.push(() => vi.useRealTimers())
+    await using proxy = await startProxy(database.url)
+    proxy.freeze()
+    const rejection = rejectionOf(reserve(poolOf({}, proxy.url)))
+    await until('it tries', async () => {
+      await vi.advanceTimersByTimeAsync(1)
+      return proxy.connections > 0
+    })
+    await vi.advanceTimersByTimeAsync(10_000)
+
+    expect(await rejection).toMatchObject({ sent: false, message: 'not connected within 10000 ms' })
   })
 
   it('gives up on a server that closes at once', async () => {

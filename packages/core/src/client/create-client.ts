@@ -32,7 +32,7 @@ export function createClient<Connection = never>(
   options: ClientOptions = {},
 ): PgmqClient<Connection> {
   const resolved = resolveClientOptions(options)
-  const knowledge = new Knowledge(resolved.preparedStatements, resolved.logger)
+  const knowledge = new Knowledge(resolved.preparedStatements, resolved.logger, resolved.queryTimeoutSeconds * 1000)
   const pool = new Session(driver.executor, knowledge)
   const throttle = new NotifyThrottle((channel) =>
     pool.query(notify(channel), { verb: 'notify', grants: '' }).catch(() => undefined),

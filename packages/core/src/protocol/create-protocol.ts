@@ -45,7 +45,7 @@ export interface ProtocolOptions {
  * An object rather than free functions: `delete` can be no function's name, what was learned of the server needs a place
  * that is no module's, and as an entry of its own it costs nothing to those who do not import it.
  *
- * @param on a client, whose connections it shares; a driver; or an executor
+ * @param on a client, whose connections and `queryTimeoutSeconds` it shares; a driver; or an executor
  * @example
  * const pgmq = createProtocol(createClient(process.env.DATABASE_URL!))
  * await pgmq.send('emails', { to: 'ada@example.com' }, { delay: 60 })
@@ -55,8 +55,8 @@ export function createProtocol<Connection = never>(
   on: PgmqClient<Connection> | Driver<Connection> | SqlExecutor,
   { preparedStatements = true }: ProtocolOptions = {},
 ): Protocol<Connection> {
-  const { executor, executorFor } = sourceOf(on)
-  const knowledge = new Knowledge(preparedStatements, undefined)
+  const { executor, executorFor, limitMs } = sourceOf(on)
+  const knowledge = new Knowledge(preparedStatements, undefined, limitMs)
   const learned: Learned = { knowledge, functions: new Set(), installed: false }
   const verbs = (context: ProtocolContext): Protocol<Connection> => ({
     ...queueVerbs(context),
@@ -73,17 +73,19 @@ export function createProtocol<Connection = never>(
 interface Source {
   readonly executor: SqlExecutor
   readonly executorFor: ((connection: never) => SqlExecutor) | undefined
+  readonly limitMs: number | undefined
 }
 
 /** How a client is known, also one that another copy of this library made. */
 const CLIENT_CONTEXT = Symbol.for('@pgmq/client-context')
 
 function sourceOf(on: unknown): Source {
-  if (isExecutor(on)) return { executor: on, executorFor: undefined }
+  if (isExecutor(on)) return { executor: on, executorFor: undefined, limitMs: undefined }
   const context = (on as { readonly [CLIENT_CONTEXT]?: ClientContext } | null | undefined)?.[CLIENT_CONTEXT]
   const driver = context ? context.shared.driver : (on as Partial<Driver> | null | undefined)
   const executor = context ? context.session.executor : driver?.executor
-  if (driver && isExecutor(executor)) return { executor, executorFor: driver.executorFor?.bind(driver) }
+  const limitMs = context?.shared.knowledge.limitMs
+  if (driver && isExecutor(executor)) return { executor, executorFor: driver.executorFor?.bind(driver), limitMs }
   throw configurationInvalid('on', 'createProtocol takes a client, a driver or an SqlExecutor: this is none of them')
 }
 

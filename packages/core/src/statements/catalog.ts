@@ -28,6 +28,7 @@ export function catalog(queue: QueueName): Statement<CatalogEntry> {
   coalesce((select age(xmin) > 0 from pg_catalog.pg_class where oid = q), false)::text committed
 from (select to_regclass($1::text) q, to_regclass($2::text) a, to_regclass($3::text) d) t`,
     params: [queueTable(queue), archiveTable(queue), queueTable(deadLetterQueue(queue))],
+    looks: true,
     decode([row]) {
       const is = (column: string): boolean => row?.[column] === 'true'
       return {

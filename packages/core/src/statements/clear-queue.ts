@@ -1,5 +1,5 @@
 import type { QueueName } from '../queue-name.js'
-import { queueTable, type Statement } from './parts.js'
+import { LONG, queueTable, type Statement } from './parts.js'
 
 /**
  * A call that needs a table for itself. Who waits for that stands before all that come after, senders too; so it waits
@@ -16,6 +16,7 @@ export function dropQueue(queue: QueueName, patienceMs: number | null): Statemen
   return {
     text: patiently('pgmq.drop_queue($1::text)', patienceMs),
     params: [queue.physical],
+    patience: LONG,
     decode: (rows) => done(rows) === 'true',
   }
 }
@@ -25,6 +26,7 @@ export function purgeQueue(queue: QueueName, patienceMs: number): Statement<numb
   return {
     text: patiently('pgmq.purge_queue($1::text)', patienceMs),
     params: [queue.physical],
+    patience: LONG,
     decode: (rows) => Number(done(rows)),
   }
 }
@@ -34,6 +36,7 @@ export function lastId(queue: QueueName): Statement<string | null> {
   return {
     text: `select max(msg_id)::text id from ${queueTable(queue)}`,
     params: [],
+    looks: true,
     decode: ([row]) => row?.id ?? null,
   }
 }
@@ -54,6 +57,7 @@ export function removeSome(queue: QueueName, after: string, upTo: string, limit:
 d as (delete from ${table} where msg_id = any(array(select msg_id from pick)) returning msg_id)
 select count(*)::text removed, max(msg_id)::text last_id from d`,
     params: [after, upTo, String(limit)],
+    patience: LONG,
     decode: ([row]) => ({ count: Number(row?.removed), last: row?.last_id ?? null }),
   }
 }

@@ -1,4 +1,5 @@
-import { at, now, type QueueShape, queueTable, type Statement } from './parts.js'
+import { DEFAULTS } from '../options.js'
+import { at, LONG, now, type QueueShape, queueTable, type Statement } from './parts.js'
 
 /** One job as JSON text: `{"h": headers?, "b": body, "s": delay in seconds?, "t": due time in microseconds?}`. */
 export type EncodedJob = string
@@ -16,14 +17,16 @@ export function enqueue(
   jobs: readonly EncodedJob[],
   channel: string | null,
 ): Statement<readonly string[]> {
+  const all = `[${jobs.join()}]`
   return {
     text: `with i as (insert into ${queueTable(shape)} (vt, message${shape.headers ? ', headers' : ''})
   select coalesce(${at(`(j->>'t')::bigint`)}, ${now} + coalesce((j->>'s')::float8, 0) * interval '1 second'), j->'b'${shape.headers ? `, j->'h'` : ''}
   from (select e::jsonb j, n from json_array_elements((select $1::text::json)) with ordinality t(e, n) offset 0) t
   order by n returning msg_id)
 select string_agg(msg_id::text, ',' order by msg_id) ids, (select pg_notify(c, '')::text from (select $2::text c) x where c is not null) n from i`,
-    params: [`[${jobs.join()}]`, channel],
+    params: [all, channel],
     prepare: true,
+    patience: all.length > DEFAULTS.sharedBytes ? LONG : 1,
     decode: ([row]) => row?.ids?.split(',') ?? [],
   }
 }

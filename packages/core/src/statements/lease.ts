@@ -1,5 +1,5 @@
 import { compareIds, decodeStored, type Fence, type Message, makeReceipt } from '../message.js'
-import { at, inSeconds, now, type QueueShape, queueTable, type Statement, shownUs, us } from './parts.js'
+import { at, inSeconds, now, patienceFor, type QueueShape, queueTable, type Statement, shownUs, us } from './parts.js'
 
 export interface LeaseRequest {
   /** Where the search begins, in microseconds: what lies below is left to a sweep. `null` sweeps. */
@@ -51,6 +51,7 @@ select m.msg_id::text id, m.read_ct::text rc, ${us(`m.${stamp}`)} us, m.message:
   ${shownUs('m.enqueued_at')} enqueued, ${shownUs('p.vt')} due
 from u m join pick p on p.msg_id = m.msg_id${request.alone ? NO_WAIT_FOR_DISK : ''}`,
     params: [request.floor, String(request.limit), String(request.seconds)],
+    patience: patienceFor(request.limit),
     decode(rows) {
       const deliveries = rows.map((row): LeasedMessage & { due: number } => {
         const stored = decodeStored(shape.logical, row)

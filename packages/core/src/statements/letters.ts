@@ -5,7 +5,18 @@ import { type Fence, fromMicroseconds, type MessageRef } from '../message.js'
 import type { QueueName } from '../queue-name.js'
 import { deadLetterQueue } from '../queue-name.js'
 import type { DeadLetterReason } from '../retry/decide.js'
-import { at, fence, leaseKey, now, type QueueShape, queueTable, type Statement, shownUs, textArray } from './parts.js'
+import {
+  at,
+  fence,
+  LONG,
+  leaseKey,
+  now,
+  type QueueShape,
+  queueTable,
+  type Statement,
+  shownUs,
+  textArray,
+} from './parts.js'
 
 /** A message in `<queue>_dlq`, which is its `queue`. */
 export interface DeadLetter extends MessageRef {
@@ -73,6 +84,8 @@ export function listLetters(
 from ${queueTable(letters)} where ${MATCHES} and msg_id > $7::text::bigint and ($8::text is null or msg_id <= $8::text::bigint)
 order by msg_id limit (select $9::text::int)`,
     params: [...filterParams(filter), after, upTo ?? null, String(limit)],
+    looks: true,
+    patience: LONG,
     decode: (rows) => rows.map((row) => decodeLetter(letters, row)),
   }
 }
@@ -82,6 +95,7 @@ export function newestLetter(letters: QueueShape): Statement<string> {
   return {
     text: `select coalesce(max(msg_id), 0)::text newest from ${queueTable(letters)}`,
     params: [],
+    looks: true,
     decode: ([row]) => row?.newest ?? '0',
   }
 }
@@ -118,6 +132,7 @@ export function purgeLetters(letters: QueueName, filter: DeadLetterFilter, limit
   select msg_id from ${table} where ${MATCHES} order by msg_id limit (select $7::text::int) for update skip locked)) returning 1)
 select count(*)::text purged from d`,
     params: [...filterParams(filter), String(limit)],
+    patience: LONG,
     decode: ([row]) => Number(row?.purged),
   }
 }
@@ -145,6 +160,7 @@ i as (insert into ${queueTable(shape)} (vt, message${shape.headers ? ', headers'
   select ${now}, coalesce(b::jsonb, message->'message')${shape.headers ? `, ${headers}` : ''} from d order by msg_id returning 1)
 select (select count(*) from i)::text redriven, (select pg_notify(c, '')::text from (select $3::text c) x where c is not null) n`,
     params: [`{${ids.join()}}`, textArray(bodies), channel],
+    patience: LONG,
     decode: ([row]) => Number(row?.redriven),
   }
 }

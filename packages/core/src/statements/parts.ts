@@ -1,6 +1,7 @@
 import type { SqlParam, SqlRow } from '../driver.js'
 import { HEADER } from '../headers.js'
 import type { Fence } from '../message.js'
+import { DEFAULTS } from '../options.js'
 import type { QueueName } from '../queue-name.js'
 
 /** A statement: its text, its parameters and how its rows are read, side by side. */
@@ -9,8 +10,20 @@ export interface Statement<T> {
   readonly params: readonly SqlParam[]
   /** Worth a named statement. Lifecycle statements are not: a named one keeps the plan that it got on an empty queue. */
   readonly prepare?: boolean
+  /** It only looks: where its reply is lost, the call may be made again. */
+  readonly looks?: boolean
+  /** How many times the client's limit it may take. @defaultValue 1 */
+  readonly patience?: number
   decode(rows: readonly SqlRow[]): T
 }
+
+/** The patience with what goes through a whole table, or carries very much. */
+export const LONG = 20
+/** With what takes as long as a table is large, and has to be done all the same. */
+export const ENDLESS: number = Number.POSITIVE_INFINITY
+
+/** The patience with a statement on so many messages. */
+export const patienceFor = (count: number): number => (count > DEFAULTS.batchSize ? LONG : 1)
 
 /** A queue, and the columns its tables have: `headers` came with pgmq 1.5, `last_read_at` with 1.10. */
 export interface QueueShape extends QueueName {

@@ -1,6 +1,6 @@
 import { decodeStored, fromMicroseconds, type StoredMessage } from '../message.js'
 import type { QueueName } from '../queue-name.js'
-import { archiveTable, now, type QueueShape, queueTable, type Statement, shownUs } from './parts.js'
+import { archiveTable, LONG, now, patienceFor, type QueueShape, queueTable, type Statement, shownUs } from './parts.js'
 
 /** Upstream's own functions, for what they own. */
 
@@ -21,6 +21,7 @@ export function listQueues(): Statement<readonly QueueInfo[]> {
     text: `select queue_name::text "name", ${shownUs('created_at')} created, is_unlogged::text unlogged, is_partitioned::text partitioned
 from pgmq.list_queues() order by queue_name`,
     params: [],
+    looks: true,
     decode: (rows) =>
       rows.map((row) => ({
         name: row.name as string,
@@ -49,6 +50,8 @@ export function queueMetrics(queue: QueueName): Statement<QueueMetrics> {
   (select count(*) from ${queueTable(queue)} where vt <= ${now})::text visible
 from pgmq.metrics($1::text) m`,
     params: [queue.physical],
+    looks: true,
+    patience: LONG,
     decode: ([row]) => ({
       queue: queue.logical,
       length: Number(row?.length),
@@ -73,6 +76,8 @@ export function peek(shape: QueueShape, after: string, limit: number): Statement
   return {
     text: `select ${stored(shape)} from ${queueTable(shape)} where msg_id > $1::text::bigint order by msg_id limit (select $2::text::int)`,
     params: [after, String(limit)],
+    looks: true,
+    patience: patienceFor(limit),
     decode: (rows) => rows.map((row) => decodeStored(shape.logical, row)),
   }
 }
@@ -87,6 +92,8 @@ export function peekArchive(
     text: `select ${stored(shape)}, ${shownUs('archived_at')} archived from ${archiveTable(shape)}
 where msg_id > $1::text::bigint and ($3::text is null or message->>'task' = $3::text) order by msg_id limit (select $2::text::int)`,
     params: [after, String(limit), task],
+    looks: true,
+    patience: LONG,
     decode: (rows) =>
       rows.map((row) => ({
         ...decodeStored(shape.logical, row),

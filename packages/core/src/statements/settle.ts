@@ -7,6 +7,7 @@ import {
   fence,
   leaseKey,
   patched,
+  patienceFor,
   type QueueShape,
   queueTable,
   type Statement,
@@ -27,22 +28,22 @@ export function archive(
   options?: FenceOptions,
 ): Statement<Settled> {
   const texts = patches.map((patch) => (patch ? JSON.stringify(patch) : null))
-  return archiveOf(shape, fence(shape, leases, [{ name: 'h', type: 'text', values: texts }], options))
+  return archiveOf(shape, fence(shape, leases, [{ name: 'h', type: 'text', values: texts }], options), leases.length)
 }
 
 /** An operator's: whoever holds their leases loses them. */
 export function archiveById(shape: QueueShape, ids: readonly string[]): Statement<Settled> {
-  return archiveOf(shape, byId(ids))
+  return archiveOf(shape, byId(ids), ids.length)
 }
 
 /** Removes finished messages without a trace. */
 export function remove(shape: QueueShape, leases: readonly Fence[], options?: FenceOptions): Statement<Settled> {
-  return removeOf(shape, fence(shape, leases, [], options))
+  return removeOf(shape, fence(shape, leases, [], options), leases.length)
 }
 
 /** An operator's. */
 export function removeById(shape: QueueShape, ids: readonly string[]): Statement<Settled> {
-  return removeOf(shape, byId(ids))
+  return removeOf(shape, byId(ids), ids.length)
 }
 
 function byId(ids: readonly string[]): FenceParts {
@@ -54,7 +55,7 @@ function byId(ids: readonly string[]): FenceParts {
   }
 }
 
-function archiveOf(shape: QueueShape, { cte, mine, params }: FenceParts): Statement<Settled> {
+function archiveOf(shape: QueueShape, { cte, mine, params }: FenceParts, count: number): Statement<Settled> {
   const plain = ['msg_id', 'read_ct', 'enqueued_at', ...(shape.lastReadAt ? ['last_read_at'] : []), 'vt', 'message']
   const columns = [...plain, ...(shape.headers ? ['headers'] : [])].join(', ')
   const headers = shape.headers
@@ -66,15 +67,17 @@ d as (delete from ${queueTable(shape)} q using f where ${mine} returning ${plain
 i as (insert into ${archiveTable(shape)} (${columns}) select ${columns} from d on conflict do nothing returning 1)
 select (select count(*) from i)::text archived, string_agg(msg_id || '/' || read_ct, ',') keys from d`,
     params,
+    patience: patienceFor(count),
     decode: ([row]) => ({ keys: row?.keys?.split(',') ?? [], archived: Number(row?.archived) }),
   }
 }
 
-function removeOf(shape: QueueShape, { cte, mine, params }: FenceParts): Statement<Settled> {
+function removeOf(shape: QueueShape, { cte, mine, params }: FenceParts, count: number): Statement<Settled> {
   return {
     text: `${cte}, d as (delete from ${queueTable(shape)} q using f where ${mine} returning q.msg_id, q.read_ct)
 select string_agg(msg_id || '/' || read_ct, ',') keys from d`,
     params,
+    patience: patienceFor(count),
     decode([row]) {
       const keys = row?.keys?.split(',') ?? []
       return { keys, archived: keys.length }

@@ -1,6 +1,6 @@
 import { compareIds } from '../../message.js'
 import type { QueueName } from '../../queue-name.js'
-import { archiveTable, type QueueShape, queueTable, type Statement, shownUs } from '../parts.js'
+import { archiveTable, ENDLESS, LONG, type QueueShape, queueTable, type Statement, shownUs } from '../parts.js'
 import { decodeRecord, type MessageRecord, shownTime } from './messages.js'
 
 /** Upstream's header for a message's group; those without share one. */
@@ -21,6 +21,7 @@ export function readGrouped(
   m.message::text body, m.headers::text headers, ${shownTime(`(to_jsonb(m) ->> 'last_read_at')::timestamptz`)} last_read
 from pgmq.${name}($1::text, $2::text::int, $3::text::int) m`,
     params: [shape.physical, String(seconds), String(limit)],
+    patience: LONG,
     decode: (rows) => {
       const records = rows.map((row) => decodeRecord(shape.logical, row))
       return name === 'read_grouped_rr' ? records : inOrder(records, name === 'read_grouped')
@@ -68,6 +69,7 @@ from pg_catalog.pg_index i join pg_catalog.pg_class c on c.oid = i.indexrelid jo
 where i.indrelid = to_regclass($1::text) and a.amname = 'btree' and i.indnkeyatts = 2 and i.indpred is null
   and pg_get_expr(i.indexprs, i.indrelid) = $2::text and pg_get_indexdef(i.indexrelid, 2, true) = 'msg_id'`,
     params: [queueTable(shape), EXPRESSION],
+    looks: true,
     decode: ([row]) => ({
       valid: row?.valid ?? null,
       broken: row?.broken ?? null,
@@ -81,13 +83,15 @@ export function createGroupIndex(shape: QueueShape, concurrently: boolean): Stat
   return {
     text: `create index ${concurrently ? 'concurrently ' : ''}on ${queueTable(shape)} ((coalesce(headers->>'${GROUP_HEADER}', '${NO_GROUP}')), msg_id)`,
     params: [],
+    patience: ENDLESS,
     decode: () => undefined,
   }
 }
 
 /** `index` is as the catalog writes it, quoted where it must be. */
 export function dropIndex(index: string): Statement<void> {
-  return { text: `drop index concurrently if exists ${index}`, params: [], decode: () => undefined }
+  const text = `drop index concurrently if exists ${index}`
+  return { text, params: [], patience: ENDLESS, decode: () => undefined }
 }
 
 /** What mends tables that an update of the extension left behind, for an error. */

@@ -28,6 +28,7 @@ export function look(queue: QueueName): Statement<Look> {
   exists (select from pg_catalog.pg_trigger where tgrelid = q and tgname = 'trigger_notify_queue_insert_listeners')::text notifies
 from (select to_regclass($2::text) q, to_regclass($3::text) a) t`,
     params: [queue.physical, queueTable(queue), archiveTable(queue)],
+    looks: true,
     decode: ([row]) => ({
       table: row?.table === 'true',
       archive: row?.archive === 'true',
@@ -46,6 +47,7 @@ export function functions(): Statement<ReadonlySet<string>> {
     text: `select p.proname || '(' || pg_catalog.oidvectortypes(p.proargtypes) || ')' signature
 from pg_catalog.pg_proc p where p.pronamespace = to_regnamespace('pgmq')`,
     params: [],
+    looks: true,
     decode: (rows) => new Set(rows.map(({ signature }) => signature as string)),
   }
 }

@@ -1,7 +1,7 @@
 import type { SqlRow } from '../../driver.js'
 import type { JsonObject, JsonValue } from '../../json.js'
 import { decodeStored, fromMicroseconds } from '../../message.js'
-import { at, type QueueShape, queueTable, type Statement, shownUs } from '../parts.js'
+import { at, LONG, patienceFor, type QueueShape, queueTable, type Statement, shownUs } from '../parts.js'
 
 /** A message as pgmq's own functions return it. */
 export interface MessageRecord {
@@ -68,6 +68,7 @@ select ${record(shape)} from m order by m.msg_id`,
       String(request.seconds),
       ...(request.conditional === null ? [] : [request.conditional]),
     ],
+    patience: request.conditional === null ? patienceFor(request.limit) : LONG,
     decode: (rows) => rows.map((row) => decodeRecord(shape.logical, row)),
   }
 }
@@ -81,6 +82,7 @@ export function pop(shape: QueueShape, limit: number): Statement<readonly Messag
 m as (delete from ${table} m where m.msg_id = any(array(select msg_id from pick)) returning m.*)
 select ${record(shape)} from m order by m.msg_id`,
     params: [String(limit)],
+    patience: patienceFor(limit),
     decode: (rows) => rows.map((row) => decodeRecord(shape.logical, row)),
   }
 }
@@ -94,6 +96,7 @@ export function setVt(shape: QueueShape, ids: readonly string[], when: When): St
 m as (update ${table} m set vt = ${whenSql(2, 3)} where m.msg_id = any(array(select msg_id from pick)) returning m.*)
 select ${record(shape)} from m order by m.msg_id`,
     params: [`{${ids.join()}}`, when.seconds, when.time],
+    patience: patienceFor(ids.length),
     decode: (rows) => rows.map((row) => decodeRecord(shape.logical, row)),
   }
 }

@@ -1,7 +1,7 @@
 import type { SqlRow } from '../../driver.js'
 import { fromMicroseconds } from '../../message.js'
 import type { QueueName } from '../../queue-name.js'
-import { now, queueTable, type Statement, shownUs } from '../parts.js'
+import { LONG, now, queueTable, type Statement, shownUs } from '../parts.js'
 
 export interface Metrics {
   readonly queue: string
@@ -32,6 +32,8 @@ export function metrics(queue: QueueName): Statement<Metrics> {
   return {
     text: `select ${columns(visible)} from pgmq.metrics($1::text) m`,
     params: [queue.physical],
+    looks: true,
+    patience: LONG,
     decode: ([row]) => decodeMetrics(queue.logical, row ?? {}),
   }
 }
@@ -70,6 +72,8 @@ select sound.n, null reason, ${columns(later('queue_visible_length'))} from soun
 union all select n, reason, null, null, null, null, null, null, null from all_queues where reason is not null
 order by 1`,
     params: [],
+    looks: true,
+    patience: LONG,
     decode: (rows) => ({
       queues: rows.filter(({ reason }) => reason === null).map((row) => decodeMetrics(row.n as string, row)),
       broken: rows
@@ -111,6 +115,7 @@ from (select ${some('')} counted, ${some(`where vt <= ${now} order by vt`)} visi
     from pg_catalog.pg_class where reltuples >= 0 and (oid = to_regclass($1::text)
       or oid in (select inhrelid from pg_catalog.pg_inherits where inhparent = to_regclass($1::text)))) believed) e`,
     params: [table, String(countTo + 1)],
+    looks: true,
     decode: ([row]) => decodeEstimate(queue.logical, row ?? {}, countTo),
   }
 }

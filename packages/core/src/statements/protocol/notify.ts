@@ -47,6 +47,7 @@ export function listNotifyInsertThrottles(): Statement<readonly NotifyInsertThro
     text: `select queue_name::text queue, throttle_interval_ms::text ms, ${shownUs('last_notified_at')} last_us
 from pgmq.notify_insert_throttle order by queue_name`,
     params: [],
+    looks: true,
     decode: (rows) =>
       rows.map((row) => ({
         queue: row.queue as string,

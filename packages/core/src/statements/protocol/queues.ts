@@ -1,5 +1,5 @@
 import type { QueueName } from '../../queue-name.js'
-import { queueTable, type Statement } from '../parts.js'
+import { ENDLESS, LONG, queueTable, type Statement } from '../parts.js'
 
 /** Names in `pgmq.meta` that stand for a table that is gone: `drop_queue` leaves those that differ in their capitals. */
 export function unlist(queue: QueueName): Statement<boolean> {
@@ -26,6 +26,7 @@ export function createPartitioned(queue: QueueName, request: PartitionRequest): 
       request.retention,
       ...(request.premake === null ? [] : [String(request.premake)]),
     ],
+    patience: LONG,
     decode: () => undefined,
   }
 }
@@ -37,6 +38,7 @@ export function convertArchivePartitioned(
   return {
     text: 'select from pgmq.convert_archive_partitioned($1::text, $2::text, $3::text, $4::text::int)',
     params: [queue.physical, request.interval, request.retention, String(request.leading)],
+    patience: ENDLESS,
     decode: () => undefined,
   }
 }

@@ -1,5 +1,6 @@
 import { fromMicroseconds, type MessageRef } from '../../message.js'
-import { type Statement, shownUs } from '../parts.js'
+import { DEFAULTS } from '../../options.js'
+import { LONG, type Statement, shownUs } from '../parts.js'
 import { type When, whenSql } from './messages.js'
 
 export function bindTopic(pattern: string, queue: string): Statement<void> {
@@ -31,6 +32,7 @@ export function listTopicBindings(queue: string | null): Statement<readonly Topi
     text: `select pattern::text, queue_name::text queue, ${shownUs('bound_at')} bound, compiled_regex::text regex
 from pgmq.list_topic_bindings(${queue === null ? '' : '$1::text'}) order by pattern, queue_name`,
     params: queue === null ? [] : [queue],
+    looks: true,
     decode: (rows) =>
       rows.map((row) => ({
         pattern: row.pattern as string,
@@ -52,6 +54,7 @@ export function testRouting(routingKey: string): Statement<readonly TopicRoute[]
     text: `select pattern::text, queue_name::text queue, compiled_regex::text regex
 from pgmq.test_routing($1::text) order by pattern, queue_name`,
     params: [routingKey],
+    looks: true,
     decode: (rows) =>
       rows.map((row) => ({
         pattern: row.pattern as string,
@@ -83,6 +86,7 @@ export function sendTopic(
     text: `select queue_name::text queue, msg_id::text id from pgmq.send_batch_topic($1::text, ${elements('$2', 'v')},
   case when $3::text is not null then ${elements('$3', `nullif(v, 'null')`)} end, ${whenSql(4, 5)}) s order by s.queue_name, s.msg_id`,
     params: [routingKey, bodies, headers, when.seconds, when.time],
+    patience: bodies.length > DEFAULTS.sharedBytes ? LONG : 1,
     decode: (rows) => rows.map((row) => ({ queue: row.queue as string, id: row.id as string })),
   }
 }
