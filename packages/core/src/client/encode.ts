@@ -4,7 +4,7 @@ import { HEADER, OWN_HEADERS } from '../headers.js'
 import { encodeJson, isJsonObject, type JsonObject } from '../json.js'
 import { toMicroseconds } from '../message.js'
 import { isLater, issuesText, type SchemaIssue, type SchemaResult } from '../schema.js'
-import type { EncodedJob } from '../statements/enqueue.js'
+import { type EncodedJob, encodedJob } from '../statements/enqueue.js'
 import type { Task, TaskFor } from '../task.js'
 import type { EnqueueRequest } from './middleware.js'
 import type { EnqueueOptions } from './pgmq-client.js'
@@ -68,8 +68,7 @@ function inputInvalid(task: string, index: number, { issues }: { readonly issues
  */
 export function encodeJob({ body, options, version }: EnqueueRequest): EncodedJob {
   const headers = headersOf(options.headers, version)
-  const first = headers === null ? '' : `"h":${encodeJson(headers, 'headers')},`
-  return `{${first}"b":${encodeBody(body)}${dueText(options)}}`
+  return encodedJob(encodeBody(body), headers && encodeJson(headers, 'headers'), dueOf(options))
 }
 
 function encodeBody(body: JsonObject): string {
@@ -87,11 +86,11 @@ function headersOf(given: JsonObject | undefined, version: number): JsonObject |
   return Object.fromEntries(version === 1 ? kept : [...kept, [HEADER.version, version]])
 }
 
-function dueText({ delaySeconds, runAt }: EnqueueOptions): string {
-  if (runAt === undefined) return delaySeconds === undefined ? '' : `,"s":${seconds('delaySeconds', delaySeconds)}`
+function dueOf({ delaySeconds, runAt }: EnqueueOptions): Parameters<typeof encodedJob>[2] {
+  if (runAt === undefined) return delaySeconds === undefined ? {} : { seconds: seconds('delaySeconds', delaySeconds) }
   if (delaySeconds !== undefined)
     throw configurationInvalid('runAt', 'runAt and delaySeconds exclude each other: give one')
   if (!(runAt instanceof Date) || Number.isNaN(runAt.getTime()))
     throw configurationInvalid('runAt', `runAt ${String(runAt)} is invalid: give a Date`)
-  return `,"t":${toMicroseconds(runAt)}`
+  return { microseconds: toMicroseconds(runAt) }
 }

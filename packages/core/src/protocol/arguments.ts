@@ -3,7 +3,7 @@ import { configurationInvalid, pgmqError } from '../errors.js'
 import { encodeJson, isJsonObject, type JsonObject, type JsonValue, utf8Length } from '../json.js'
 import { checkedId, shown, toMicroseconds } from '../message.js'
 import { DEFAULTS } from '../options.js'
-import type { EncodedJob } from '../statements/enqueue.js'
+import { type EncodedJob, encodedJob } from '../statements/enqueue.js'
 import type { When } from '../statements/protocol/messages.js'
 
 /** All that a caller gives is checked here, before anything is sent. */
@@ -134,6 +134,7 @@ function fitting(batch: Batch): Batch {
 
 /** For the insert that the client's `enqueue` uses too. */
 export function jobsOf({ bodies, headers, when }: Batch): readonly EncodedJob[] {
-  const due = when.time === null ? (when.seconds === '0' ? '' : `,"s":${when.seconds}`) : `,"t":${when.time}`
-  return bodies.map((body, i) => `{${headers[i] == null ? '' : `"h":${headers[i]},`}"b":${body}${due}}`)
+  const due =
+    when.time !== null ? { microseconds: when.time } : when.seconds === '0' ? {} : { seconds: when.seconds ?? 0 }
+  return bodies.map((body, i) => encodedJob(body, headers[i] ?? null, due))
 }
