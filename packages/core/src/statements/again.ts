@@ -1,7 +1,7 @@
 import type { SqlRow } from '../driver.js'
 import type { Fence } from '../message.js'
 import type { HeaderPatch } from '../retry/counters.js'
-import { fence, leaseKey, now, patched, type QueueShape, queueTable, type Statement, us } from './parts.js'
+import { fence, KEY, now, patched, type QueueShape, queueTable, type Statement, us } from './parts.js'
 
 /**
  * Ends a delivery and begins the next in place, under a new receipt: for a retry at once, which would else queue behind
@@ -22,7 +22,7 @@ export function again(
     text: `${cte}
 update ${queueTable(shape)} q set read_ct = q.read_ct + ${reads},${shape.lastReadAt ? ` last_read_at = ${now},` : ''}
   vt = ${now} + $${next}::text::float8 * interval '1 second'${shape.headers ? `, headers = ${patched('q.headers', 'f.h')}` : ''}
-from f where ${mine} returning f.id::text id, f.rc::text was, q.read_ct::text rc, ${us(`q.${stamp}`)} us`,
+from f where ${mine} returning ${KEY} was, f.id::text id, q.read_ct::text rc, ${us(`q.${stamp}`)} us`,
     params: [...params, String(seconds)],
     decode: byOldKey,
   }
@@ -43,7 +43,7 @@ export function findRenewed(
   const stamp = shape.lastReadAt ? 'last_read_at' : 'enqueued_at'
   const renewed = shape.headers ? 'q.read_ct = f.rc + 1 and q.headers @> f.h::jsonb' : 'q.read_ct = f.rc + 2'
   return {
-    text: `${cte} select f.id::text id, f.rc::text was, q.read_ct::text rc, ${us(`q.${stamp}`)} us
+    text: `${cte} select ${KEY} was, f.id::text id, q.read_ct::text rc, ${us(`q.${stamp}`)} us
 from f join ${queueTable(shape)} q on q.msg_id = f.id and ${renewed}`,
     params,
     decode: byOldKey,
@@ -53,7 +53,7 @@ from f join ${queueTable(shape)} q on q.msg_id = f.id and ${renewed}`,
 function byOldKey(rows: readonly SqlRow[]): Map<string, Fence> {
   return new Map(
     rows.map((row) => [
-      leaseKey(row.id as string, row.was as string),
+      row.was as string,
       { id: row.id as string, readCount: row.rc as string, stamp: row.us as string },
     ]),
   )

@@ -2,16 +2,7 @@ import { COUNTERS } from '../headers.js'
 import type { Fence } from '../message.js'
 import { deadLetterQueue } from '../queue-name.js'
 import type { DeadLetterReason } from '../retry/decide.js'
-import {
-  asObject,
-  type FenceOptions,
-  fence,
-  leaseKey,
-  now,
-  type QueueShape,
-  queueTable,
-  type Statement,
-} from './parts.js'
+import { asObject, type FenceOptions, fence, KEY, now, type QueueShape, queueTable, type Statement } from './parts.js'
 
 /** What the client knows of a dead letter; the server adds the message itself, its id and the time. */
 export interface Verdict {
@@ -37,14 +28,14 @@ export function deadLetter(
   const headers = shape.headers ? `, nullif(${asObject('headers')} - ${counters}, '{}')` : ''
   return {
     text: `${cte},
-d as (delete from ${queueTable(shape)} q using f where ${mine} returning q.msg_id, q.read_ct, q.message, ${shape.headers ? 'q.headers, ' : ''}f.b),
+d as (delete from ${queueTable(shape)} q using f where ${mine} returning q.msg_id, q.message, ${shape.headers ? 'q.headers, ' : ''}f.b, ${KEY} key),
 i as (insert into ${letters} (vt, message${shape.headers ? ', headers' : ''})
   select ${now}, b::jsonb || jsonb_build_object('original_msg_id', msg_id::text, 'message', message,
       'failed_at', to_char(${now} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'))${headers}
   from d order by msg_id)
-select msg_id::text id, read_ct::text rc from d`,
+select key from d`,
     params,
-    decode: (rows) => rows.map((row) => leaseKey(row.id as string, row.rc as string)),
+    decode: (rows) => rows.map((row) => row.key as string),
   }
 }
 

@@ -1,5 +1,5 @@
 import type { Fence } from '../message.js'
-import { fence, leaseKey, now, type QueueShape, queueTable, type Statement } from './parts.js'
+import { fence, KEY, now, type QueueShape, queueTable, type Statement } from './parts.js'
 
 /** `busy`: locked, by the holder's own open `completeWith` or for a moment by another's lease. Still ours. */
 export type ExtendVerdict = 'held' | 'busy' | 'lost'
@@ -20,10 +20,9 @@ export function extend(
 l as (select q.msg_id from f join ${table} q on ${mine} for update of q skip locked),
 u as (update ${table} q set vt = greatest(q.vt, ${now} + $${next}::text::float8 * interval '1 second')
   where q.msg_id = any(array(select msg_id from l)) returning q.msg_id)
-select f.id::text id, f.rc::text rc, case when q.msg_id is null then 'lost' when u.msg_id is null then 'busy' else 'held' end verdict
+select ${KEY} key, case when q.msg_id is null then 'lost' when u.msg_id is null then 'busy' else 'held' end verdict
 from f left join u on u.msg_id = f.id left join ${table} q on ${mine}`,
     params: [...params, String(seconds)],
-    decode: (rows) =>
-      new Map(rows.map((row) => [leaseKey(row.id as string, row.rc as string), row.verdict as ExtendVerdict])),
+    decode: (rows) => new Map(rows.map((row) => [row.key as string, row.verdict as ExtendVerdict])),
   }
 }

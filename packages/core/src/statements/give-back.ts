@@ -7,7 +7,7 @@ import {
   type FenceColumn,
   type FenceOptions,
   fence,
-  leaseKey,
+  KEY,
   now,
   patched,
   type QueueShape,
@@ -57,9 +57,9 @@ function giveBack(
   return {
     text: `${cte}
 update ${queueTable(shape)} q set vt = ${vt}, ${ended}${setHeaders(shape)}
-from f where ${mine} returning f.id::text id, f.rc::text rc`,
+from f where ${mine} returning ${KEY} key`,
     params,
-    decode: (rows) => rows.map((row) => leaseKey(row.id as string, row.rc as string)),
+    decode: (rows) => rows.map((row) => row.key as string),
   }
 }
 
@@ -83,8 +83,8 @@ export function findGivenBack(shape: QueueShape, leases: readonly Fence[]): Stat
   const { cte, params } = fence(shape, leases)
   const ended = shape.lastReadAt ? 'q.read_ct = f.rc and q.last_read_at is null' : 'q.read_ct = f.rc + 1'
   return {
-    text: `${cte} select f.id::text id, f.rc::text rc from f join ${queueTable(shape)} q on q.msg_id = f.id and ${ended}`,
+    text: `${cte} select ${KEY} key from f join ${queueTable(shape)} q on q.msg_id = f.id and ${ended}`,
     params,
-    decode: (rows) => rows.map((row) => leaseKey(row.id as string, row.rc as string)),
+    decode: (rows) => rows.map((row) => row.key as string),
   }
 }

@@ -5,18 +5,7 @@ import { type Fence, fromMicroseconds, type MessageRef } from '../message.js'
 import type { QueueName } from '../queue-name.js'
 import { deadLetterQueue } from '../queue-name.js'
 import type { DeadLetterReason } from '../retry/decide.js'
-import {
-  at,
-  fence,
-  LONG,
-  leaseKey,
-  now,
-  type QueueShape,
-  queueTable,
-  type Statement,
-  shownUs,
-  textArray,
-} from './parts.js'
+import { at, fence, KEY, LONG, now, type QueueShape, queueTable, type Statement, shownUs, textArray } from './parts.js'
 
 /** A message in `<queue>_dlq`, which is its `queue`. */
 export interface DeadLetter extends MessageRef {
@@ -169,9 +158,9 @@ select (select count(*) from i)::text redriven, (select pg_notify(c, '')::text f
 export function findLetters(shape: QueueShape, leases: readonly Fence[]): Statement<readonly string[]> {
   const { cte, params } = fence(shape, leases)
   return {
-    text: `${cte} select f.id::text id, f.rc::text rc from f join ${queueTable(deadLetterQueue(shape))} q
+    text: `${cte} select ${KEY} key from f join ${queueTable(deadLetterQueue(shape))} q
 on q.message->>'original_msg_id' = f.id::text and q.enqueued_at >= ${at('f.us')}`,
     params,
-    decode: (rows) => rows.map((row) => leaseKey(row.id as string, row.rc as string)),
+    decode: (rows) => rows.map((row) => row.key as string),
   }
 }

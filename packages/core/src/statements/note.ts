@@ -1,6 +1,6 @@
 import type { Fence } from '../message.js'
 import type { HeaderPatch } from '../retry/counters.js'
-import { fence, leaseKey, patched, type QueueShape, queueTable, type Statement } from './parts.js'
+import { fence, KEY, patched, type QueueShape, queueTable, type Statement } from './parts.js'
 
 /** Writes counters; lease and receipt stay as they are. Needs the column `headers`. */
 export function note(
@@ -13,8 +13,8 @@ export function note(
   return {
     text: `${cte}
 update ${queueTable(shape)} q set headers = ${patched('q.headers', 'f.h')}
-from f where ${mine} returning f.id::text id, f.rc::text rc`,
+from f where ${mine} returning ${KEY} key`,
     params,
-    decode: (rows) => rows.map((row) => leaseKey(row.id as string, row.rc as string)),
+    decode: (rows) => rows.map((row) => row.key as string),
   }
 }

@@ -119,5 +119,10 @@ export function fence(
   return { cte, mine, params, next: params.length + 1 }
 }
 
-/** A lease's name in what statements return: an id alone would not tell two deliveries of one message apart. */
-export const leaseKey = (id: string, readCount: string | number): string => `${id}/${readCount}`
+/**
+ * A lease's name, also in what statements return. Of two leases of one message the read counts differ, but for a server
+ * that crashed before the first was on its disk: then only the stamps do.
+ */
+export const leaseKey = ({ id, readCount, stamp }: Fence): string => `${id}/${readCount}/${stamp}`
+/** The same, of a row of the fence. */
+export const KEY = `f.id || '/' || f.rc || '/' || f.us`

@@ -5,7 +5,7 @@ import {
   type FenceOptions,
   type FenceParts,
   fence,
-  leaseKey,
+  KEY,
   patched,
   patienceFor,
   type QueueShape,
@@ -48,7 +48,7 @@ export function removeById(shape: QueueShape, ids: readonly string[]): Statement
 
 function byId(ids: readonly string[]): FenceParts {
   return {
-    cte: 'with f as (select id, null::text h from unnest((select $1::text::bigint[])) f(id))',
+    cte: 'with f as (select id, 0 rc, 0 us, null::text h from unnest((select $1::text::bigint[])) f(id))',
     mine: 'q.msg_id = f.id',
     params: [`{${ids.join()}}`],
     next: 2,
@@ -63,9 +63,9 @@ function archiveOf(shape: QueueShape, { cte, mine, params }: FenceParts, count: 
     : ''
   return {
     text: `${cte},
-d as (delete from ${queueTable(shape)} q using f where ${mine} returning ${plain.map((c) => `q.${c}`).join(', ')}${headers}),
+d as (delete from ${queueTable(shape)} q using f where ${mine} returning ${plain.map((c) => `q.${c}`).join(', ')}${headers}, ${KEY} key),
 i as (insert into ${archiveTable(shape)} (${columns}) select ${columns} from d on conflict do nothing returning 1)
-select (select count(*) from i)::text archived, string_agg(msg_id || '/' || read_ct, ',') keys from d`,
+select (select count(*) from i)::text archived, string_agg(key, ',') keys from d`,
     params,
     patience: patienceFor(count),
     decode: ([row]) => ({ keys: row?.keys?.split(',') ?? [], archived: Number(row?.archived) }),
@@ -74,8 +74,8 @@ select (select count(*) from i)::text archived, string_agg(msg_id || '/' || read
 
 function removeOf(shape: QueueShape, { cte, mine, params }: FenceParts, count: number): Statement<Settled> {
   return {
-    text: `${cte}, d as (delete from ${queueTable(shape)} q using f where ${mine} returning q.msg_id, q.read_ct)
-select string_agg(msg_id || '/' || read_ct, ',') keys from d`,
+    text: `${cte}, d as (delete from ${queueTable(shape)} q using f where ${mine} returning ${KEY} key)
+select string_agg(key, ',') keys from d`,
     params,
     patience: patienceFor(count),
     decode([row]) {
@@ -89,9 +89,9 @@ select string_agg(msg_id || '/' || read_ct, ',') keys from d`,
 export function findArchived(shape: QueueShape, leases: readonly Fence[]): Statement<readonly string[]> {
   const { cte, mine, params } = fence(shape, leases)
   return {
-    text: `${cte} select f.id::text id, f.rc::text rc from f join ${archiveTable(shape)} q on ${mine}`,
+    text: `${cte} select ${KEY} key from f join ${archiveTable(shape)} q on ${mine}`,
     params,
-    decode: (rows) => rows.map((row) => leaseKey(row.id as string, row.rc as string)),
+    decode: (rows) => rows.map((row) => row.key as string),
   }
 }
 
@@ -99,8 +99,8 @@ export function findArchived(shape: QueueShape, leases: readonly Fence[]): State
 export function findGone(shape: QueueShape, leases: readonly Fence[]): Statement<readonly string[]> {
   const { cte, params } = fence(shape, leases)
   return {
-    text: `${cte} select f.id::text id, f.rc::text rc from f where not exists (select from ${queueTable(shape)} q where q.msg_id = f.id)`,
+    text: `${cte} select ${KEY} key from f where not exists (select from ${queueTable(shape)} q where q.msg_id = f.id)`,
     params,
-    decode: (rows) => rows.map((row) => leaseKey(row.id as string, row.rc as string)),
+    decode: (rows) => rows.map((row) => row.key as string),
   }
 }

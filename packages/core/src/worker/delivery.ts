@@ -23,7 +23,7 @@ export class Delivery {
   readonly size: number
   /** Whether its table has headers, and so counters. */
   readonly recorded: boolean
-  /** By id and read count: a process whose loop was blocked may hold one message twice. */
+  /** A process whose loop was blocked may hold one message twice. */
   readonly key: string
   state: DeliveryState = 'waiting'
   task: RegisteredTask | null = null
@@ -55,7 +55,7 @@ export class Delivery {
     this.history = recorded
       ? readHistory(message.readCount, message.headers)
       : unrecordedHistory(message.readCount, queue.policyOf(queue.taskOf(message)?.task ?? null).maxRetries)
-    this.key = leaseKey(fence.id, fence.readCount)
+    this.key = leaseKey(fence)
     this.deadlineMs = deadlineMs
   }
 

@@ -7,7 +7,7 @@ import { Deliveries } from './deliveries.js'
 import type { Emitter } from './events.js'
 import { Fetcher } from './fetcher.js'
 import { Heartbeat } from './heartbeat.js'
-import { Link } from './link.js'
+import { Links } from './links.js'
 import type { Parked } from './parked.js'
 import { Poller } from './poller.js'
 import type { QueueRun } from './queue-run.js'
@@ -34,8 +34,7 @@ const MOST_UNSETTLED = 2 * DEFAULTS.batchSize
 /** One run of a worker, from start to stop: its connections, its loops, and what they ask of each other. */
 export class Engine {
   readonly #o: EngineOptions
-  readonly #leasing: Link
-  readonly #settling: Link
+  readonly #links: Links
   readonly #settler: Settler
   readonly #deliveries: Deliveries
   readonly #heartbeats: ReadonlyMap<QueueRun, Heartbeat>
@@ -48,7 +47,6 @@ export class Engine {
   #budget: number
   #quiet = false
   #recovering = false
-  #connected = false
   #stopping = false
   /** Why a drain cannot go on. A worker that stays up tries again instead. */
   failure: PgmqError | null = null
@@ -56,23 +54,23 @@ export class Engine {
   constructor(options: EngineOptions) {
     this.#o = options
     const { context, queues, worker } = options
-    const { driver, knowledge } = context.shared
     const timeoutMs = Math.max(1_000, Math.min(15_000, ...queues.map(({ visibilityMs }) => visibilityMs / 3)))
-    const link = (): Link => new Link(driver, knowledge, timeoutMs, (error) => this.#linkChanged(error))
+    this.#links = new Links({
+      context,
+      timeoutMs,
+      single: options.drain,
+      onChange: (error) => this.#linksChanged(error),
+    })
+    const { leasing, settling } = this.#links
     this.#budget = options.maxMessages
-    this.#leasing = link()
-    this.#settling = options.drain ? this.#leasing : link()
-    this.#settler = new Settler(this.#settling, worker.logger, options.drain)
+    this.#settler = new Settler(settling, worker.logger, options.drain)
     this.#deliveries = new Deliveries(this.#deliveriesHost())
-    this.fetchers = queues.map((queue) => new Fetcher(queue, this.#leasing, this.#fetchHost(), worker.logger))
+    this.fetchers = queues.map((queue) => new Fetcher(queue, leasing, this.#fetchHost(), worker.logger))
     for (const fetcher of this.fetchers) fetcher.queue.demand = fetcher
     this.#heartbeats = new Map(
-      queues.map((queue) => [
-        queue,
-        new Heartbeat(queue, this.#leasing, (delivery) => this.#deliveries.lost(delivery)),
-      ]),
+      queues.map((queue) => [queue, new Heartbeat(queue, leasing, (delivery) => this.#deliveries.lost(delivery))]),
     )
-    this.#poller = new Poller(this.fetchers, this.#leasing, worker.pollIntervalMs, () => this.#mayNotLease())
+    this.#poller = new Poller(this.fetchers, leasing, worker.pollIntervalMs, () => this.#mayNotLease())
     this.#retentions = queues.flatMap((queue) => {
       const days = queue.options.retainArchive?.days
       return days === undefined ? [] : [new Retention(queue, days, context.session, worker.logger)]
@@ -80,7 +78,7 @@ export class Engine {
   }
 
   get connected(): boolean {
-    return this.#leasing.up && this.#settling.up
+    return this.#links.connected
   }
 
   get inFlight(): number {
@@ -97,14 +95,10 @@ export class Engine {
 
   /** Opens the connections. @throws CONNECTION_LOST */
   async open(): Promise<void> {
-    try {
-      await this.#leasing.open()
-      if (!this.#o.drain) await this.#settling.open()
-    } catch (error) {
+    await this.#links.open().catch(async (error: unknown) => {
       await this.#close()
       throw error
-    }
-    this.#connected = true
+    })
     this.#o.events.emit('connection', () => ({ up: true }))
   }
 
@@ -152,7 +146,7 @@ export class Engine {
     this.#settler.stop()
     await Promise.all(this.#unlisten.map((unlisten) => unlisten().catch(() => undefined)))
     await Promise.all([...this.#heartbeats.values(), ...this.#retentions].map((one) => one.stop()))
-    await Promise.all([this.#leasing.close(), this.#settling.close()])
+    await this.#links.close()
     await Promise.all(this.#loops)
   }
 
@@ -197,8 +191,8 @@ export class Engine {
   #deliveriesHost(): ConstructorParameters<typeof Deliveries>[0] {
     return {
       ...this.#o,
-      leasing: this.#leasing,
-      settling: this.#settling,
+      leasing: this.#links.leasing,
+      settling: this.#links.settling,
       settler: this.#settler,
       leasesUnderWay: () => this.#leasesUnderWay,
       idle: () => !this.moreToDo,
@@ -240,18 +234,15 @@ export class Engine {
       )
   }
 
-  #linkChanged(error: PgmqError | null): void {
-    if (this.connected === this.#connected) return
-    this.#connected = this.connected
-    if (this.#connected) void this.#recover()
+  #linksChanged(error: PgmqError | null): void {
+    if (!error) void this.#recover()
     this.#o.events.emit('connection', () => (error ? { up: false, error } : { up: true }))
   }
 
   /** What is finished, and what is held, comes before anything new; and workers that lost one server do not all lease at once. */
   async #recover(): Promise<void> {
     this.#recovering = true
-    this.#settler.wake()
-    await Promise.all([...this.#heartbeats.values()].map((heartbeat) => heartbeat.beat()))
+    await Promise.all([this.#settler.wake(), ...[...this.#heartbeats.values()].map((heartbeat) => heartbeat.beat())])
     await new Promise<void>((resolve) => setTimeout(resolve, Math.random() * 200))
     this.#recovering = false
     for (const fetcher of this.fetchers) fetcher.wake(true)

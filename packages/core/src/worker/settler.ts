@@ -56,8 +56,9 @@ export class Settler {
     if (this.#pending.length === 1 || this.#pending.length >= DEFAULTS.batchSize) this.#bell.ring()
   }
 
-  /** Try again now: the connection is back. */
-  wake(): void {
+  /** The connection is back: what waited is sent at once. Resolves with the replies. Never rejects. */
+  async wake(): Promise<void> {
+    await this.flush()
     this.#bell.ring()
   }
 
