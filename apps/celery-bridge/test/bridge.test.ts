@@ -1,7 +1,7 @@
 import { createClient, type JsonObject, type JsonValue, type PgmqClient } from '@pgmq/node-pg'
 import { describeDatabase, until, useTestDatabase } from '@pgmq/test-database'
 import pg from 'pg'
-import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
+import { afterAll, beforeAll, beforeEach, expect, it, onTestFinished } from 'vitest'
 import { Bridge, type BridgeOptions } from '../src/bridge/bridge.js'
 import type { Route } from '../src/bridge/define-routes.js'
 import { type CeleryMessage, celeryMessage } from '../src/celery/message.js'
@@ -165,6 +165,7 @@ describeDatabase('the bridge', () => {
          if new.message->>'email' = '${addressOf(3)}' then raise 'not this one'; end if; return new; end $$;
        create trigger refuse before insert on pgmq.q_user_tasks for each row execute function refuse()`,
     )
+    onTestFinished(async () => void (await query(database.url, 'drop function refuse cascade')))
     await put(...[1, 2, 3, 4].map((n) => welcome(n)))
     const bridge = bridgeWith()
     await bridge.prepare()

@@ -1,5 +1,6 @@
 """A Celery app as it was before: its tasks note in a table that they ran."""
 
+import functools
 import json
 import os
 
@@ -18,12 +19,16 @@ app.conf.update(
 )
 
 
+@functools.cache
+def connection():
+    return psycopg.connect(DATABASE_URL, autocommit=True)
+
+
 def note(task, *args, **kwargs):
-    with psycopg.connect(DATABASE_URL, autocommit=True) as connection:
-        connection.execute(
-            "insert into ran (task, args, kwargs) values (%s, %s::jsonb, %s::jsonb)",
-            (task, json.dumps(args), json.dumps(kwargs)),
-        )
+    connection().execute(
+        "insert into ran (task, args, kwargs) values (%s, %s::jsonb, %s::jsonb)",
+        (task, json.dumps(args), json.dumps(kwargs)),
+    )
 
 
 @app.task(name="app.tasks.send_welcome_email")
