@@ -20,6 +20,7 @@ const checks = {
   packed: script('packed'),
   consumer: script('consumer'),
   quickstart: script('quickstart'),
+  docs: turbo('docs:build'),
 }
 
 const chosen = process.argv.slice(2)

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import ts from 'typescript'
 import { afterAll, expect, it } from 'vitest'
 import { describeSuite } from './support/harness.js'
 import { PrismaStandIn } from './support/query-builders.js'
@@ -58,7 +59,10 @@ describeSuite('docs/query-builders.md', (h) => {
     const own = ['client', 'pool', 'knex', 'connections', 'prisma'].map(
       (name) => `typeof ${name} === 'undefined' ? null : ${name}`,
     )
-    const body = `return (async () => {${code.replace(/^import .+$/gm, '')}\nreturn [${own.join()}] })()`
+    const { outputText } = ts.transpileModule(code.replace(/^import .+$/gm, ''), {
+      compilerOptions: { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2022 },
+    })
+    const body = `return (async () => {${outputText}\nreturn [${own.join()}] })()`
     // eslint-disable-next-line @typescript-eslint/no-implied-eval -- it is our own guide
     const made = (await new Function('process', ...names, body)(
       { env: { DATABASE_URL: h.url } },

@@ -1,0 +1,5 @@
+declare module '@prisma/adapter-pg' {
+  export class PrismaPg {
+    constructor(options: { connectionString: string })
+  }
+}
