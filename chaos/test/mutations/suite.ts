@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { cp, mkdtemp, rm, symlink } from 'node:fs/promises'
+import { copyFile, mkdir, mkdtemp, rm, symlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -34,8 +34,9 @@ export class Suite {
   /** `patch`: the name of a file here, without `.patch`. @throws Error when it does not fit what core is now */
   static async build(patch: string | null): Promise<Suite> {
     const folder = await mkdtemp(path.join(tmpdir(), 'pgmq-mutation-'))
-    await cp(path.join(CHAOS, '..', CORE), path.join(folder, CORE), { recursive: true })
-    await cp(path.join(CHAOS, 'package.json'), path.join(folder, 'package.json'))
+    await mkdir(path.join(folder, path.dirname(CORE)), { recursive: true })
+    await exec('cp', ['-R', path.join(CHAOS, '..', CORE), path.join(folder, CORE)])
+    await copyFile(path.join(CHAOS, 'package.json'), path.join(folder, 'package.json'))
     await symlink(path.join(CHAOS, 'node_modules'), path.join(folder, 'node_modules'))
     if (patch !== null) await apply(patch, folder)
     await build({
@@ -81,7 +82,8 @@ async function exec(
     // So that git takes no repository around the folder for its own.
     const env = { ...process.env, GIT_CEILING_DIRECTORIES: path.dirname(cwd) }
     execFile(program, [...args], { cwd, env, maxBuffer: MOST_BYTES, timeout: LONGEST_MS }, (error, stdout, stderr) => {
-      if (error && typeof error.code !== 'number') reject(error)
+      if (error && typeof error.code !== 'number')
+        reject(new Error(`${program} did not end by itself`, { cause: error }))
       else resolve({ code: error ? Number(error.code) : 0, stdout, stderr })
     })
   })
