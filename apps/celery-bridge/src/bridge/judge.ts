@@ -30,16 +30,11 @@ export function judge(message: JsonValue, routes: Routes, now: Date): Verdict {
 function inputOf(route: Route, call: CeleryCall): JsonObject {
   try {
     // The schema looks at the values when the job is enqueued.
-    return route.input(call.args, call.kwargs, call) as JsonObject
+    return route.input(call.args, call.kwargs, call)
   } catch (error) {
     const problem = error instanceof Error ? error.message : String(error)
-    throw new Refusal(
-      'invalid_input',
-      `the arguments of ${call.task} make no input of "${route.task.name}": ${problem}`,
-      {
-        cause: error,
-      },
-    )
+    const text = `the arguments of ${call.task} make no input of "${route.task.name}": ${problem}`
+    throw new Refusal('invalid_input', text, { cause: error })
   }
 }
 
