@@ -142,7 +142,8 @@ describeDatabase('the bridge', () => {
     const { tally } = await sweep({ wholeQueue: true, batchSize: 2 })
     expect(tally).toEqual({ moved: 1, expired: 0, deadLettered: refused.length + 2, left: 0 })
     expect(await stays()).toEqual([])
-    const { items } = await client.deadLetters.list('celery')
+    const { items: letters } = await client.deadLetters.list('celery')
+    const items = letters.toSorted((a, b) => Number(a.originalId) - Number(b.originalId))
     expect(items.map(({ reason }) => reason)).toEqual([
       ...refused.map(() => 'invalid_input'),
       'unknown_task',

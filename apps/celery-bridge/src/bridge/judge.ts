@@ -3,15 +3,15 @@ import { type CeleryCall, readCall } from '../celery/call.js'
 import { Refusal } from '../refusal.js'
 import type { Route, Routes } from './define-routes.js'
 
+/** A job to be. */
+export interface Move {
+  readonly task: TaskFor<JsonObject>
+  readonly input: JsonObject
+  readonly options: EnqueueOptions
+}
+
 /** What becomes of a message of Celery's that was not refused. */
-export type Verdict =
-  | {
-      readonly kind: 'move'
-      readonly task: TaskFor<JsonObject>
-      readonly input: JsonObject
-      readonly options: EnqueueOptions
-    }
-  | { readonly kind: 'expire'; readonly call: CeleryCall }
+export type Verdict = ({ readonly kind: 'move' } & Move) | { readonly kind: 'expire'; readonly call: CeleryCall }
 
 /**
  * Decides by the message and the table alone. `now` is the database's.
