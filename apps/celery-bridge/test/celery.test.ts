@@ -121,6 +121,15 @@ describe.skipIf(!python)(`with ${CELERY}:`, () => {
       expect(await countOf(database.url, 'pgmq.q_to_typescript_dlq')).toBe(0)
     })
 
+    it('is to come before the Python function goes: Celery throws away a call that it does not know', async () => {
+      await client.enqueue('discards', celeryMessage({ queue: 'discards', task: 'app.tasks.removed' }))
+      const worker = await startCeleryWorker(database.url, 'discards')
+      await worker.says('Received unregistered task')
+      await until('it is gone', async () => (await countOf(database.url, 'pgmq.q_discards')) === 0)
+      worker.process.kill('SIGTERM')
+      await worker.ended
+    })
+
     it('works beside a Python worker on the same queue: each call runs once, in one of both', async () => {
       await query(database.url, 'truncate ran')
       const handled = await startWorker()
