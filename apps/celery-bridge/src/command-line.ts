@@ -7,6 +7,7 @@ export interface Settings {
   readonly databaseUrl: string
   readonly queues: readonly string[]
   readonly wholeQueue: boolean
+  readonly queuePrefix: string | undefined
   /** Ends when it has gone through the queues once. */
   readonly once: boolean
   readonly batchSize: number
@@ -17,6 +18,7 @@ export interface Settings {
 interface Flags {
   readonly queue: string[]
   readonly wholeQueue?: true
+  readonly queuePrefix?: string
   readonly once?: true
   readonly batch: number
   readonly poll: number
@@ -35,8 +37,9 @@ Which tasks are moved, and how, is in src/routes.ts.`
 export function readCommandLine(args: readonly string[], env: NodeJS.ProcessEnv): Settings {
   const command = createCommand()
   command.parse([...args], { from: 'user' })
-  const { queue, wholeQueue = false, once = false, batch, poll, logLevel } = command.opts<Flags>()
-  return { databaseUrl: urlOf(env), queues: queue, wholeQueue, once, batchSize: batch, pollIntervalMs: poll, logLevel }
+  const { queue, wholeQueue = false, queuePrefix, once = false, batch, poll, logLevel } = command.opts<Flags>()
+  const numbers = { batchSize: batch, pollIntervalMs: poll }
+  return { databaseUrl: urlOf(env), queues: queue, wholeQueue, queuePrefix, once, logLevel, ...numbers }
 }
 
 function createCommand(): Command {
@@ -44,6 +47,9 @@ function createCommand(): Command {
     .description("Moves jobs that a Celery app puts into pgmq to this library's queues, task by task.")
     .addOption(new Option('--queue <names...>', "Kombu's queues").default(['celery']))
     .addOption(new Option('--whole-queue', 'no Python worker reads them: what is not moved is dead-lettered'))
+    .addOption(
+      new Option('--queue-prefix <prefix>', "of this library's queues: unison makes unison_user_tasks of user_tasks"),
+    )
     .addOption(new Option('--once', 'go through them once, and end'))
     .addOption(number('--poll <ms>', 'how often to look', 500, { from: 10, to: 60_000 }))
     .addOption(number('--batch <number>', 'jobs in one transaction', 100, { from: 1, to: 1_000 }))

@@ -8,15 +8,12 @@ import { createLog } from './log.js'
 import { routes } from './routes.js'
 import { listenForStop } from './stop.js'
 
-/** Locks that a bridge holds end with its transaction; so a bridge that is frozen is not to keep one open. */
 function createPool(connectionString: string): pg.Pool {
   const pool = new pg.Pool({
     connectionString,
     max: 2,
     connectionTimeoutMillis: 10_000,
-    statement_timeout: 30_000,
     query_timeout: 35_000,
-    idle_in_transaction_session_timeout: 60_000,
     keepAlive: true,
     application_name: 'pgmq-celery-bridge',
   })
@@ -26,10 +23,11 @@ function createPool(connectionString: string): pg.Pool {
 }
 
 async function run(settings: Settings, stop: AbortSignal): Promise<void> {
-  const { databaseUrl, queues, wholeQueue, batchSize, pollIntervalMs, once, logLevel } = settings
+  const { databaseUrl, once, logLevel, ...options } = settings
   const log = createLog(logLevel)
   const pool = createPool(databaseUrl)
-  const bridge = new Bridge({ pool, log, routes, queues, wholeQueue, batchSize, pollIntervalMs })
+  const bridge = new Bridge({ pool, log, routes, ...options })
+  const { queues, wholeQueue } = options
   try {
     await bridge.prepare().catch((error: unknown) => {
       throw new Failure(`cannot use the database: ${textOf(error)}`, { cause: error })

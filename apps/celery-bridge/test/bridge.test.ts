@@ -1,9 +1,11 @@
+import { readFileSync } from 'node:fs'
 import { createClient, type JsonObject, type JsonValue, type PgmqClient } from '@pgmq/node-pg'
 import { describeDatabase, until, useTestDatabase } from '@pgmq/test-database'
 import pg from 'pg'
 import { afterAll, beforeAll, beforeEach, expect, it, onTestFinished } from 'vitest'
 import { Bridge, type BridgeOptions } from '../src/bridge/bridge.js'
 import type { Route } from '../src/bridge/define-routes.js'
+import { pickText } from '../src/bridge/kombu-queue.js'
 import { type CeleryMessage, celeryMessage } from '../src/celery/message.js'
 import type { Log } from '../src/log.js'
 import { routes } from '../src/routes.js'
@@ -140,7 +142,8 @@ describeDatabase('the bridge', () => {
     const { tally } = await sweep({ wholeQueue: true, batchSize: 2 })
     expect(tally).toEqual({ moved: 1, expired: 0, deadLettered: refused.length + 2, left: 0 })
     expect(await stays()).toEqual([])
-    const { items } = await client.deadLetters.list('celery')
+    const { items: letters } = await client.deadLetters.list('celery')
+    const items = letters.toSorted((a, b) => Number(a.originalId) - Number(b.originalId))
     expect(items.map(({ reason }) => reason)).toEqual([
       ...refused.map(() => 'invalid_input'),
       'unknown_task',
@@ -202,5 +205,28 @@ describeDatabase('the bridge', () => {
     await sweep({ queues: ['fresh'], wholeQueue: true })
     const names = (await client.queues.list()).map(({ name }) => name)
     expect(names).toEqual(expect.arrayContaining(['fresh', 'fresh_dlq', 'user_tasks', 'user_tasks_dlq']))
+  })
+
+  it("gives this library's queues their prefix, and Kombu's none", async () => {
+    await put(welcome(1))
+    await sweep({ queuePrefix: 'unison' })
+    expect(await countOf(database.url, 'pgmq.q_unison_user_tasks')).toBe(1)
+    expect(await stays()).toEqual([])
+  })
+
+  it('is as its README shows it: the table, and the index on names of tasks', async () => {
+    const read = (file: string) => readFileSync(new URL(`../${file}`, import.meta.url), 'utf8')
+    const [, route = ''] = /```ts\n([\s\S]*?)```/.exec(read('README.md')) ?? []
+    for (const line of route.trim().split('\n')) expect(read('src/routes.ts')).toContain(line.trim())
+
+    const [, index = ''] = /```sql\n([\s\S]*?)```/.exec(read('README.md')) ?? []
+    await query(database.url, index)
+    await client.enqueueMany(
+      'celery',
+      Array.from({ length: 3_000 }, () => call('app.tasks.other', [])),
+    )
+    await query(database.url, 'analyze pgmq.q_celery')
+    const plan = await query(database.url, `explain ${pickText('celery')}`, ['0', [WELCOME], 100])
+    expect(JSON.stringify(plan)).toContain("Index Cond: (((message -> 'headers'::text) ->> 'task'::text)")
   })
 })

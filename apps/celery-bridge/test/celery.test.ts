@@ -106,6 +106,30 @@ describe.skipIf(!python)(`with ${CELERY}:`, () => {
       await worker.ended
     })
 
+    it("takes over a task by the guide's line of Celery's settings, and leaves the others in Python", async () => {
+      const [, line = ''] = /`task_routes = (\{.+\})`/.exec(GUIDE) ?? []
+      const calls = [
+        { task: WELCOME, args: ['routed@example.com', 'Routed'] },
+        { task: RESIZE, args: [7] },
+      ]
+      await send(database.url, 'routed', calls, JSON.parse(line) as object)
+      expect(await countOf(database.url, 'pgmq.q_routed')).toBe(1)
+      await bridgeOnce(database.url, ['--queue', 'to_typescript', '--whole-queue'])
+      const handled = await startWorker()
+      await until('it is handled', () => handled.length === 1)
+      expect(handled).toMatchObject([{ input: { email: 'routed@example.com' } }])
+      expect(await countOf(database.url, 'pgmq.q_to_typescript_dlq')).toBe(0)
+    })
+
+    it('is to come before the Python function goes: Celery throws away a call that it does not know', async () => {
+      await client.enqueue('discards', celeryMessage({ queue: 'discards', task: 'app.tasks.removed' }))
+      const worker = await startCeleryWorker(database.url, 'discards')
+      await worker.says('Received unregistered task')
+      await until('it is gone', async () => (await countOf(database.url, 'pgmq.q_discards')) === 0)
+      worker.process.kill('SIGTERM')
+      await worker.ended
+    })
+
     it('works beside a Python worker on the same queue: each call runs once, in one of both', async () => {
       await query(database.url, 'truncate ran')
       const handled = await startWorker()

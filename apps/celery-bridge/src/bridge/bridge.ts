@@ -16,6 +16,8 @@ export interface BridgeOptions {
   readonly queues: readonly string[]
   /** Nobody else consumes these queues: what is refused is dead-lettered, not left. */
   readonly wholeQueue: boolean
+  /** Of our queues; Kombu's have none. */
+  readonly queuePrefix?: string | undefined
   readonly batchSize: number
   readonly pollIntervalMs: number
 }
@@ -35,7 +37,8 @@ export class Bridge {
   constructor(options: BridgeOptions) {
     this.options = options
     this.log = options.log
-    this.client = createClient(options.pool)
+    const { pool, queuePrefix } = options
+    this.client = createClient(pool, queuePrefix === undefined ? {} : { queuePrefix })
     this.protocol = createProtocol(this.client)
   }
 

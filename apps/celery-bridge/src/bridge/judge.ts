@@ -3,15 +3,15 @@ import { type CeleryCall, readCall } from '../celery/call.js'
 import { Refusal } from '../refusal.js'
 import type { Route, Routes } from './define-routes.js'
 
+/** A job to be. */
+export interface Move {
+  readonly task: TaskFor<JsonObject>
+  readonly input: JsonObject
+  readonly options: EnqueueOptions
+}
+
 /** What becomes of a message of Celery's that was not refused. */
-export type Verdict =
-  | {
-      readonly kind: 'move'
-      readonly task: TaskFor<JsonObject>
-      readonly input: JsonObject
-      readonly options: EnqueueOptions
-    }
-  | { readonly kind: 'expire'; readonly call: CeleryCall }
+export type Verdict = ({ readonly kind: 'move' } & Move) | { readonly kind: 'expire'; readonly call: CeleryCall }
 
 /**
  * Decides by the message and the table alone. `now` is the database's.
@@ -30,16 +30,11 @@ export function judge(message: JsonValue, routes: Routes, now: Date): Verdict {
 function inputOf(route: Route, call: CeleryCall): JsonObject {
   try {
     // The schema looks at the values when the job is enqueued.
-    return route.input(call.args, call.kwargs, call) as JsonObject
+    return route.input(call.args, call.kwargs, call)
   } catch (error) {
     const problem = error instanceof Error ? error.message : String(error)
-    throw new Refusal(
-      'invalid_input',
-      `the arguments of ${call.task} make no input of "${route.task.name}": ${problem}`,
-      {
-        cause: error,
-      },
-    )
+    const text = `the arguments of ${call.task} make no input of "${route.task.name}": ${problem}`
+    throw new Refusal('invalid_input', text, { cause: error })
   }
 }
 

@@ -30,15 +30,16 @@ const tableOf = (queue: string): string => `pgmq.${pg.escapeIdentifier(`q_${queu
  * ends with the transaction, and with the process, and leaves no trace on what stays.
  */
 export async function pick(tx: pg.PoolClient, queue: string, { tasks, after, limit }: PickOptions): Promise<Picked> {
-  const { rows } = await tx.query<KombuMessage & { readonly now: Date }>(
-    `select msg_id::text as id, message as body, statement_timestamp() as now from ${tableOf(queue)}
-     where vt <= statement_timestamp() and msg_id > $1::bigint
-       and ($2::text[] is null or message->'headers'->>'task' = any($2::text[]))
-     order by msg_id limit $3::int for update skip locked`,
-    [after, tasks, limit],
-  )
+  const { rows } = await tx.query<KombuMessage & { readonly now: Date }>(pickText(queue), [after, tasks, limit])
   return { messages: rows, now: rows[0]?.now ?? new Date(0) }
 }
+
+export const pickText = (
+  queue: string,
+): string => `select msg_id::text as id, message as body, statement_timestamp() as now from ${tableOf(queue)}
+  where vt <= statement_timestamp() and msg_id > $1::bigint
+    and ($2::text[] is null or message->'headers'->>'task' = any($2::text[]))
+  order by msg_id limit $3::int for update skip locked`
 
 /** Moves a message to the queue's dead-letter queue, as a letter of this library's. Its body never passes through here. */
 export async function deadLetter(tx: pg.PoolClient, queue: string, id: string, refusal: Refusal): Promise<void> {

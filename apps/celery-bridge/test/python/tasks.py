@@ -14,6 +14,7 @@ app = Celery("app", broker="pgmq://")
 app.conf.update(
     broker_transport_options={"dsn": DATABASE_URL, "visibility_timeout": 30},
     task_default_queue=os.environ.get("KOMBU_QUEUE", "celery"),
+    task_routes=json.loads(os.environ.get("TASK_ROUTES", "{}")),
     worker_enable_remote_control=False,
     worker_prefetch_multiplier=1,
 )

@@ -33,15 +33,21 @@ export interface Call {
   readonly [option: string]: unknown
 }
 
-function startPython(databaseUrl: string, args: readonly string[], queue: string, input = ''): Program {
-  const env = { DATABASE_URL: databaseUrl, KOMBU_QUEUE: queue, PYTHONPATH: HERE, PYTHONDONTWRITEBYTECODE: '1' }
+function startPython(databaseUrl: string, args: readonly string[], queue: string, input = '', routes = {}): Program {
+  const settings = { DATABASE_URL: databaseUrl, KOMBU_QUEUE: queue, TASK_ROUTES: JSON.stringify(routes) }
+  const env = { ...settings, PYTHONPATH: HERE, PYTHONDONTWRITEBYTECODE: '1' }
   return start((python as Python).command, args, { env, cwd: HERE, input })
 }
 
-/** Sends calls by a Celery app. Resolves to the ids that it gave them. */
-export async function send(databaseUrl: string, queue: string, calls: readonly Call[]): Promise<string[]> {
+/** Sends calls by a Celery app, with its `task_routes`. Resolves to the ids that it gave them. */
+export async function send(
+  databaseUrl: string,
+  queue: string,
+  calls: readonly Call[],
+  routes?: object,
+): Promise<string[]> {
   const input = calls.map((call) => JSON.stringify(call)).join('\n')
-  const producer = startPython(databaseUrl, ['produce.py'], queue, input)
+  const producer = startPython(databaseUrl, ['produce.py'], queue, input, routes)
   const exitCode = await producer.ended
   if (exitCode !== 0) throw new Error(`the Celery app ended with ${exitCode}:\n${producer.output()}`)
   return producer.output().trim().split('\n')
