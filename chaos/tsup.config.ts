@@ -1,6 +1,6 @@
-import { defineConfig } from 'tsup'
+import type { Options } from 'tsup'
 
-export default defineConfig({
+const options: Options = {
   entry: ['src/main.ts', 'src/worker-process.ts'],
   format: ['esm'],
   platform: 'node',
@@ -9,4 +9,6 @@ export default defineConfig({
   splitting: false,
   // What a run harms is what it was built from: workers that start later in it do not pick up another build.
   noExternal: [/^@pgmq\/(core|node-pg|postgres-js)/],
-})
+}
+
+export default options

@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { describeMachine } from './machine.js'
 import { findNodes, type Nodes } from './nodes.js'
@@ -14,6 +14,7 @@ interface Options {
   readonly quick?: true
   readonly long?: true
   readonly rounds: number
+  readonly add?: readonly string[]
   readonly systems?: readonly SystemName[]
   readonly json?: string
   readonly report?: string
@@ -24,8 +25,13 @@ const command = new Command('bench')
   .argument('[measure...]', 'only measures whose id begins so')
   .option('--quick', 'one short round, about three minutes')
   .option('--long', 'also what takes minutes: 3,000,000 jobs with a transaction held open')
-  .addOption(new Option('--rounds <n>', 'rounds, whose medians are shown').default(3).argParser(wholeNumber))
+  .addOption(
+    new Option('--rounds <n>', 'rounds, whose medians are shown; 0 for a report of earlier ones alone')
+      .default(3)
+      .argParser(wholeNumber),
+  )
   .addOption(new Option('--systems <names...>', 'only these').choices(systemNames))
+  .option('--add <files...>', 'rounds of earlier runs on this machine, as --json wrote them: the medians are of all')
   .option('--json <file>', 'writes every figure of every round')
   .option('--report <folder>', 'writes performance.md and its plots')
 
@@ -39,6 +45,7 @@ async function bench(prefixes: readonly string[], options: Options): Promise<voi
   const rounds = options.quick ? 1 : options.rounds
   const nodes = findNodes()
   const results = new Results()
+  for (const file of options.add ?? []) results.addAll(JSON.parse(await readFile(file, 'utf8')).results)
   const machine = describeMachine()
   await using stand = await Stand.open()
   const versions = { 'Node.js': nodes.currentVersion, ...(await stand.versions()) }
@@ -47,17 +54,19 @@ async function bench(prefixes: readonly string[], options: Options): Promise<voi
       if (round > 1 && long.includes(measure)) continue
       console.error(`round ${round} of ${rounds}: ${measure.title}`)
       for (const run of runsOf(measure, options.systems, stand, nodes)) await once(measure, run, stand, results)
+      if (options.json) await writeFile(options.json, `${JSON.stringify({ machine, versions, results }, null, 2)}\n`)
     }
   }
-  for (const measure of chosen) console.log(`\n${measure.title}\n\n${measureTable(measure, results)}`)
+  const known = [...full, ...long].filter(({ id }) => results.rows(id).length > 0)
+  const shown = options.add ? known : chosen
+  for (const measure of shown) console.log(`\n${measure.title}\n\n${measureTable(measure, results)}`)
   console.log(`\n${targetTable(results)}`)
   console.log(
     `\n${Object.entries({ ...machine, ...versions })
       .map(([name, value]) => `${name}: ${value}`)
       .join('\n')}`,
   )
-  if (options.json) await writeFile(options.json, `${JSON.stringify({ machine, versions, results }, null, 2)}\n`)
-  if (options.report) await report(options.report, { machine, versions, measures: chosen, results, rounds })
+  if (options.report) await report(options.report, { machine, versions, measures: shown, results })
 }
 
 interface Run {
@@ -88,6 +97,6 @@ async function once(measure: Measure, { system, node, row }: Run, stand: Stand, 
 
 function wholeNumber(text: string): number {
   const number = Number(text)
-  if (!Number.isInteger(number) || number < 1) throw new InvalidArgumentError('a whole number from 1 is needed')
+  if (!Number.isInteger(number) || number < 0) throw new InvalidArgumentError('a whole number is needed')
   return number
 }

@@ -42,7 +42,7 @@ export const quick: readonly Measure[] = [
   enqueueMany(100_000, ['pg', 'upstream']),
   enqueue(16, 1_000, ['pg', 'graphile-worker', 'pg-boss']),
   enqueue(256, 1_000, ['pg', 'bullmq']),
-  pickup(60, ['pg', 'postgres-js']),
+  pickup(60, ['pg', 'postgres-js', 'floor-listening']),
   late(40, ['pg']),
   idle(5_000, ['pg']),
 ]
@@ -60,7 +60,7 @@ export const full: readonly Measure[] = [
     enqueue(inFlight, 3_000, ['pg', 'postgres-js', 'upstream', 'graphile-worker', 'pg-boss', 'bullmq']),
   ),
   commits(16, 3_000, ['pg', 'pg-silent', 'graphile-worker', 'pg-boss']),
-  pickup(200, ['pg', 'postgres-js', 'graphile-worker', 'pg-boss', 'bullmq']),
+  pickup(200, ['pg', 'postgres-js', 'floor-listening', 'graphile-worker', 'pg-boss', 'bullmq']),
   late(150, ['pg', 'graphile-worker']),
   idle(10_000, ['pg', 'postgres-js', 'graphile-worker', 'pg-boss']),
   endToEnd(8, ['pg', 'postgres-js', 'graphile-worker']),

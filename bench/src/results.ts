@@ -13,6 +13,17 @@ export class Results {
     rows.set(row, [...(rows.get(row) ?? []), figures])
   }
 
+  /** The rounds of an earlier run, as its JSON has them. */
+  addAll(runs: Readonly<Record<string, Readonly<Record<Row, readonly Figures[]>>>>): void {
+    for (const [measure, rows] of Object.entries(runs))
+      for (const [row, rounds] of Object.entries(rows)) for (const figures of rounds) this.add(measure, row, figures)
+  }
+
+  /** The most rounds that a measure had. */
+  get rounds(): number {
+    return Math.max(0, ...[...this.#runs.values()].flatMap((rows) => [...rows.values()].map(({ length }) => length)))
+  }
+
   /** Of all rounds; `NaN` for what was not measured. */
   median(measure: string, row: Row, figure: string): number {
     const values = (this.#runs.get(measure)?.get(row) ?? []).map((figures) => figures[figure] ?? Number.NaN)

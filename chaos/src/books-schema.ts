@@ -20,10 +20,11 @@ create table chaos.log (
   at timestamptz not null default clock_timestamp());
 create index on chaos.log (msg_id, op, seq);
 
--- One row for each delivery whose handler came to its end.
+-- One row for each delivery whose handler came to its end. Its receipt is what names a delivery: after a crash or a
+-- failover that took a lease back, the next one has the same read count.
 create table chaos.effects (
-  msg_id bigint not null, read_ct int not null, worker text not null,
-  at timestamptz not null default clock_timestamp(), primary key (msg_id, read_ct));
+  msg_id bigint not null, receipt text not null, read_ct int not null, worker text not null,
+  at timestamptz not null default clock_timestamp(), primary key (msg_id, receipt));
 
 -- The producers' own records.
 create table chaos.told (n text primary key, fate text not null, msg_id bigint, harm text);
@@ -31,14 +32,23 @@ create index on chaos.told (msg_id);
 
 -- What workers reported.
 create table chaos.reported (
-  event text not null, msg_id bigint not null, read_ct int not null, worker text not null, at timestamptz not null,
-  detail text);
+  event text not null, msg_id bigint not null, receipt text not null, read_ct int not null, worker text not null,
+  at timestamptz not null, detail text);
 create index on chaos.reported (msg_id, event);
 
+-- What a primary that died had archived, and its standby had never heard of.
+create table chaos.reverted (msg_id bigint not null, receipt text not null, primary key (msg_id, receipt));
+
+-- As the library writes them.
+create function chaos.receipt(read_ct int, leased_at timestamptz) returns text language sql stable as $$
+  select read_ct || '-' || (date_part('epoch', leased_at) * 1000000)::int8 $$;
+
 create view chaos.places as
-  select 'queue' place, msg_id, message->>'n' n, read_ct, headers, null::jsonb letter from pgmq.q_${QUEUE}
-  union all select 'archive', msg_id, message->>'n', read_ct, headers, null from pgmq.a_${QUEUE}
-  union all select 'dead', (message->>'original_msg_id')::bigint, message->'message'->>'n', null, headers, message
+  select 'queue' place, msg_id, message->>'n' n, read_ct, chaos.receipt(read_ct, last_read_at) receipt, headers,
+    null::jsonb letter from pgmq.q_${QUEUE}
+  union all select 'archive', msg_id, message->>'n', read_ct, chaos.receipt(read_ct, last_read_at), headers, null
+    from pgmq.a_${QUEUE}
+  union all select 'dead', (message->>'original_msg_id')::bigint, message->'message'->>'n', null, null, headers, message
     from pgmq.q_${QUEUE}_dlq;
 
 create function chaos.on_insert() returns trigger language plpgsql as $$ begin

@@ -40,12 +40,13 @@ export async function enter(
     )
   for (const part of parts(events))
     await sql(
-      `insert into chaos.reported (event, msg_id, read_ct, worker, at, detail)
-       select e, i, r, w, to_timestamp(t / 1000), d
-       from unnest($1::text[], $2::bigint[], $3::int[], $4::text[], $5::float8[], $6::text[]) u(e, i, r, w, t, d)`,
+      `insert into chaos.reported (event, msg_id, receipt, read_ct, worker, at, detail)
+       select e, i, l, r, w, to_timestamp(t / 1000), d
+       from unnest($1::text[], $2::bigint[], $3::text[], $4::int[], $5::text[], $6::float8[], $7::text[]) u(e, i, l, r, w, t, d)`,
       [
         part.map(({ event }) => event),
         part.map(({ id }) => id),
+        part.map(({ receipt }) => receipt),
         part.map(({ readCount }) => readCount),
         part.map(({ worker }) => worker),
         part.map(({ atMs }) => atMs),

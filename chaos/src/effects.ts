@@ -3,6 +3,8 @@ import pg from 'pg'
 
 interface Effect {
   readonly id: string
+  /** Names the delivery. */
+  readonly receipt: string
   readonly readCount: number
 }
 
@@ -11,8 +13,8 @@ interface Waiting extends Effect {
   readonly signal: AbortSignal
 }
 
-const INSERT = `insert into chaos.effects (msg_id, read_ct, worker)
-  select i, r, $3 from unnest($1::bigint[], $2::int[]) u(i, r) on conflict do nothing`
+const INSERT = `insert into chaos.effects (msg_id, receipt, read_ct, worker)
+  select i, l, r, $4 from unnest($1::bigint[], $2::text[], $3::int[]) u(i, l, r) on conflict do nothing`
 const AGAIN_MS = 100
 /** A dead peer says nothing: this program's own statements need a limit as well. */
 const STATEMENT_MS = 3_000
@@ -51,7 +53,7 @@ export class Effects {
     let broken = true
     try {
       await connection.query('begin')
-      await connection.query(INSERT, [[effect.id], [effect.readCount], this.#worker])
+      await connection.query(INSERT, this.#valuesOf([effect]))
       await inside(connection)
       await connection.query('commit')
       broken = false
@@ -65,15 +67,23 @@ export class Effects {
     await this.#pool.end()
   }
 
+  #valuesOf(effects: readonly Effect[]): unknown[] {
+    return [
+      effects.map(({ id }) => id),
+      effects.map(({ receipt }) => receipt),
+      effects.map(({ readCount }) => readCount),
+      this.#worker,
+    ]
+  }
+
   async #write(): Promise<void> {
     await new Promise(setImmediate)
     while (this.#waiting.length > 0) {
       const now = this.#waiting.filter(({ signal }) => !signal.aborted)
       this.#waiting = []
       if (now.length === 0) return
-      const values = [now.map(({ id }) => id), now.map(({ readCount }) => readCount), this.#worker]
       try {
-        await this.#pool.query(INSERT, values)
+        await this.#pool.query(INSERT, this.#valuesOf(now))
         for (const { written } of now) written()
       } catch {
         this.#waiting.push(...now)

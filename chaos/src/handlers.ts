@@ -24,7 +24,7 @@ export function handlerOf(
     // Every other one does not even heed its signal.
     if (harm === 'hangs')
       return await (n % 2 ? new Promise<never>(() => undefined) : sleep(2 ** 30, undefined, { signal }))
-    const effect = { id: message.id, readCount: message.readCount }
+    const effect = { id: message.id, receipt: message.receipt, readCount: message.readCount }
     const giveBack = await take()
     try {
       if (completes) {

@@ -17,8 +17,11 @@ export interface Job {
   readonly [more: string]: unknown
 }
 
-/** `told`: its id came back. `doubt`: no reply, it may be there. `refused`: it was certainly not written. */
-export type Fate = 'told' | 'doubt' | 'refused'
+/**
+ * `told`: its id came back. `doubt`: no reply, it may be there. `refused`: it was certainly not written. `reverted`: told,
+ * and then taken back by a failover to a standby that had never heard of it.
+ */
+export type Fate = 'told' | 'doubt' | 'refused' | 'reverted'
 
 /** A line of the producer's own records. */
 export interface Entry {

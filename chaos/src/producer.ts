@@ -110,6 +110,13 @@ export class Producer {
     })
   }
 
+  /** What a failover took back: the numbers of jobs that no server has. */
+  revert(numbers: ReadonlySet<number>): void {
+    this.entries.forEach((entry, i) => {
+      if (entry.fate === 'told' && numbers.has(entry.n)) this.entries[i] = { ...entry, fate: 'reverted' }
+    })
+  }
+
   /** What has been audited. */
   forget(): void {
     this.entries.length = 0

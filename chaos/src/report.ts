@@ -1,8 +1,8 @@
 import Table from 'cli-table3'
 import pc from 'picocolors'
 import type { Balance } from './books.js'
+import type { Phase } from './rates.js'
 import type { Claim } from './scenario.js'
-import type { Phase } from './stage.js'
 import type { Adapter } from './wire.js'
 
 export interface Result {

@@ -16,7 +16,7 @@ export const RULES: readonly Rule[] = [
   {
     never: LOST,
     broken: `select msg_id::text id from chaos.told t
-      where fate = 'told' and not exists (select from chaos.places p where p.msg_id = t.msg_id)`,
+      where fate = 'told' and not exists (select from chaos.places p where p.msg_id = t.msg_id and p.n = t.n)`,
   },
   {
     never: 'in two places, or twice in one',
@@ -27,13 +27,16 @@ export const RULES: readonly Rule[] = [
     broken: `select min(msg_id)::text id from chaos.places where n is not null group by n having count(distinct msg_id) > 1`,
   },
   {
-    never: 'refused, yet there',
-    broken: `select p.msg_id::text id from chaos.places p join chaos.told t on t.n = p.n where t.fate = 'refused'`,
+    never: 'refused, or taken back by a failover, yet there',
+    broken: `select p.msg_id::text id from chaos.places p join chaos.told t on t.n = p.n
+      where t.fate in ('refused', 'reverted')`,
   },
   {
-    never: 'archived without its effect',
+    never: 'archived without its effect, or before it',
     broken: `select msg_id::text id from chaos.places p
-      where place = 'archive' and not exists (select from chaos.effects e where e.msg_id = p.msg_id)`,
+      where place = 'archive' and not exists (
+        select from chaos.effects e join chaos.log l on l.msg_id = e.msg_id and l.op = 'archived'
+        where e.msg_id = p.msg_id and e.receipt = p.receipt and e.at <= l.at)`,
   },
   {
     never: 'dead, though it neither fails, hangs nor kills its process',
@@ -54,12 +57,14 @@ export const RULES: readonly Rule[] = [
   {
     never: 'reported as succeeded, yet archived by another delivery, or not at all',
     broken: `select r.msg_id::text id from chaos.reported r
-      where event = 'succeeded' and not exists (
-        select from chaos.places p where p.place = 'archive' and p.msg_id = r.msg_id and p.read_ct = r.read_ct)`,
+      where event = 'succeeded'
+        and not exists (
+          select from chaos.places p where p.place = 'archive' and p.msg_id = r.msg_id and p.receipt = r.receipt)
+        and not exists (select from chaos.reverted b where b.msg_id = r.msg_id and b.receipt = r.receipt)`,
   },
   {
     never: 'archived by a delivery that its worker reported as lost',
-    broken: `select r.msg_id::text id from chaos.reported r join chaos.places p using (msg_id, read_ct)
+    broken: `select r.msg_id::text id from chaos.reported r join chaos.places p using (msg_id, receipt)
       where event = 'leaseLost' and p.place = 'archive'`,
   },
 ]

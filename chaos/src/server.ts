@@ -74,6 +74,21 @@ export class Server {
   }
 }
 
+/** A question to a server that is not the stage's. */
+export async function ask<Row extends object>(
+  port: number,
+  text: string,
+  values: readonly unknown[] = [],
+): Promise<Row[]> {
+  const client = new pg.Client({ connectionString: urlOf(port, 'books') })
+  await client.connect()
+  try {
+    return (await client.query<Row>(text, [...values])).rows
+  } finally {
+    await client.end()
+  }
+}
+
 function poolOn(port: number): pg.Pool {
   const limits = { max: 6, idleTimeoutMillis: 0, connectionTimeoutMillis: 5_000 }
   const pool = new pg.Pool({ connectionString: urlOf(port, 'books'), ...limits })

@@ -1,11 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { audit, type Balance, enter, history, openBooks } from './books.js'
 import { FLEET_DEFAULTS, Fleet } from './fleet.js'
-import { lastPickups, median, queueLength, ranAgain, rateIn, recoveryAfter, type Stretch } from './measure.js'
+import { lastPickups, median, queueLength, ranAgain } from './measure.js'
 import { startPooler } from './pooler.js'
 import { type Order, Producer } from './producer.js'
 import { TcpProxy } from './proxy.js'
 import { Random } from './random.js'
+import { type Phase, Rates, RECOVERED } from './rates.js'
 import type { Result } from './report.js'
 import type { Claim, Scenario } from './scenario.js'
 import { Server, urlOf } from './server.js'
@@ -22,14 +23,12 @@ export interface RunOptions {
   readonly strict: boolean
 }
 
-export type Phase = 'baseline' | 'during' | 'after'
-
 /** Jobs that are kept ahead of the workers while rates are taken: more than any of them holds. */
 const AHEAD = 1_000
 const WARM_UP_MS = 1_500
 const DRAIN_MS = 120_000
-/** As in the list of scenarios: a rate has recovered when it is so near the one before. */
-const RECOVERED = 0.95
+/** While no worker has a connection nothing is done, and after so long none will have one. */
+const CUT_OFF_MS = 30_000
 const HISTORIES = 5
 const NOTIFIED_MS = 250
 /** A listener tries again after ten seconds at the longest. */
@@ -42,7 +41,7 @@ const POLL_MS = 1_000
 export class Stage {
   readonly random: Random
   readonly claims: Claim[] = []
-  readonly #phases = new Map<Phase, Stretch>()
+  readonly #rates: Rates
   readonly #scenario: Scenario
   readonly #leave: (() => Promise<void>)[] = []
 
@@ -55,6 +54,7 @@ export class Stage {
     scenario: Scenario,
   ) {
     this.random = new Random(options.seed)
+    this.#rates = new Rates(server.sql)
     this.#scenario = scenario
   }
 
@@ -77,6 +77,11 @@ export class Stage {
     return stage
   }
 
+  /** What is to be done at the end, however the run ends. The last comes first. */
+  afterwards(leave: () => Promise<void>): void {
+    this.#leave.push(leave)
+  }
+
   // ── Load and measure ───────────────────────────────────────────────────────────────────────────
 
   /** Keeps the workers busy until the end of the run, or `producer.stop()`. */
@@ -87,26 +92,19 @@ export class Stage {
   /** The rate before the harm, all else being equal. */
   async baseline(): Promise<void> {
     await sleep(WARM_UP_MS)
-    await this.#phase('baseline', () => sleep(this.options.seconds * 1000))
+    await this.#rates.measure('baseline', () => sleep(this.options.seconds * 1000))
   }
 
   async during(harm: () => Promise<unknown>): Promise<void> {
-    await this.#phase('during', harm)
+    await this.#rates.measure('during', harm)
   }
 
   async after(seconds: number = this.options.seconds): Promise<void> {
-    await this.#phase('after', () => sleep(seconds * 1000))
-  }
-
-  async #phase(phase: Phase, run: () => Promise<unknown>): Promise<void> {
-    const fromMs = Date.now()
-    await run()
-    this.#phases.set(phase, { fromMs, toMs: Date.now() })
+    await this.#rates.measure('after', () => sleep(seconds * 1000))
   }
 
   async rate(phase: Phase): Promise<number | null> {
-    const stretch = this.#phases.get(phase)
-    return stretch ? await rateIn(this.server.sql, stretch) : null
+    return await this.#rates.of(phase)
   }
 
   // ── Claims ─────────────────────────────────────────────────────────────────────────────────────
@@ -128,7 +126,7 @@ export class Stage {
   }
 
   async claimRecovery(withinSeconds: number): Promise<void> {
-    const recovery = await this.#recovery()
+    const recovery = await this.#rates.recovery()
     const what = `rate is back at ${percent(RECOVERED)} of the baseline within ${withinSeconds} s`
     this.claimOfRate(
       what,
@@ -139,7 +137,7 @@ export class Stage {
 
   /** Idle workers start a job at once, and not only when they look for one: they are notified. */
   async claimNotified(): Promise<void> {
-    await this.rest()
+    if (!(await this.rest())) return this.claim('idle workers are notified', false, 'they do not come to rest')
     let pickups: number[] = []
     const holds = await until(async () => {
       pickups = await this.pickups()
@@ -156,10 +154,17 @@ export class Stage {
     return holds
   }
 
-  /** No new jobs, and the old ones are done. */
-  async rest(): Promise<void> {
+  /** No new jobs, and the old ones are done. False: they are not, and will not be. */
+  async rest(): Promise<boolean> {
     await this.producer.stop()
-    await until(async () => (await this.queueLength()) === 0, DRAIN_MS)
+    let empty = false
+    let connectedMs = performance.now()
+    await until(async () => {
+      empty = (await this.queueLength()) === 0
+      if (this.fleet.living.some(({ health }) => health?.connected)) connectedMs = performance.now()
+      return empty || performance.now() - connectedMs > CUT_OFF_MS
+    }, DRAIN_MS)
+    return empty
   }
 
   /** Once at rest. */
@@ -194,8 +199,10 @@ export class Stage {
 
   /** No new jobs; the old ones are done; workers stop; and then the books are read. */
   async close(): Promise<Result> {
-    await this.producer.stop()
-    await this.comesTrue('all that is left is done', async () => (await this.queueLength()) === 0, DRAIN_MS / 1000)
+    const fromMs = performance.now()
+    const done = await this.rest()
+    const took = `${seconds(performance.now() - fromMs)} s`
+    this.claim(`all that is left is done within ${DRAIN_MS / 1000} s`, done, took)
     const ready = await until(() => this.fleet.living.every(({ health }) => health?.ready), 10_000)
     this.claim(
       'every worker is alive and ready',
@@ -206,12 +213,11 @@ export class Stage {
     this.claim('every worker stops cleanly, within its grace', unclean.length === 0, unclean.join('\n'))
 
     const { balance, histories } = await this.readBooks()
-    const [baseline, during, after] = [await this.rate('baseline'), await this.rate('during'), await this.rate('after')]
     return {
       scenario: this.#scenario.name,
       adapter: this.options.adapter,
-      rates: { baseline, during, after },
-      recoverySeconds: await this.#recovery(),
+      rates: await this.#rates.all(),
+      recoverySeconds: await this.#rates.recovery(),
       peakRssMb: this.fleet.peakRssMb,
       balance,
       claims: this.claims,
@@ -227,15 +233,6 @@ export class Stage {
     const balance = await audit(sql)
     const ids = new Set(balance.faults.flatMap((fault) => fault.ids.slice(0, HISTORIES)))
     return { balance, histories: await Promise.all([...ids].map((id) => history(sql, id))) }
-  }
-
-  /** From the end of the harm. */
-  async #recovery(): Promise<number | null> {
-    const baseline = await this.rate('baseline')
-    const harm = this.#phases.get('during')
-    const after = this.#phases.get('after')
-    if (!harm || !after || !baseline) return null
-    return await recoveryAfter(this.server.sql, harm.toMs, after.toMs, baseline * RECOVERED)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -3,17 +3,44 @@ import { chown, rm, stat, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { promisify } from 'node:util'
 import { type EmbeddedPostgres, startPostgres } from '@pgmq/embedded'
+import type { Own } from './fleet.js'
 import type { Server } from './server.js'
 import { until } from './until.js'
+import type { Adapter } from './wire.js'
 
 const NAME = 'standby'
-const IN_SYNC_MS = 30_000
+const STREAMS_MS = 30_000
+
+/** A streaming replica that the primary waits for: what is committed is in both. */
+export async function startSynchronousStandby(primary: Server): Promise<EmbeddedPostgres> {
+  const standby = await startStandby(primary)
+  await primary.sql(`alter system set synchronous_standby_names = '${NAME}'`)
+  await primary.sql('select pg_reload_conf()')
+  return await once(standby, async () => (await replicas(primary)).some(({ sync_state }) => sync_state === 'sync'))
+}
+
+/** A streaming replica that lags behind: it hears of a commit when it hears of it, by way of port `from`. */
+export async function startStandby(primary: Server, from: number = primary.port): Promise<EmbeddedPostgres> {
+  const dataDir = await baseBackup(primary)
+  const primary_conninfo = `host=127.0.0.1 port=${from} user=postgres application_name=${NAME}`
+  const standby = await startPostgres({ dataDir, settings: { primary_conninfo } })
+  return await once(standby, async () => (await replicas(primary)).some(({ state }) => state === 'streaming'))
+}
+
+/** How workers find the primary. `pg` knows one host, so something has to lead there; postgres.js finds it among several. */
+export function findsPrimary(adapter: Adapter, ports: readonly number[]): Own {
+  if (adapter === 'node-pg') return {}
+  const hosts = ports.map((port) => `127.0.0.1:${port}`).join()
+  return {
+    url: (name) => `postgres://postgres@${hosts}/postgres?application_name=${name}&target_session_attrs=read-write`,
+  }
+}
 
 /**
- * A streaming replica that the primary waits for: what is committed is in both. The embedded build has no pg_basebackup,
- * so this is what that does: https://www.postgresql.org/docs/current/continuous-archiving.html#BACKUP-LOWLEVEL-BASE-BACKUP
+ * The embedded build has no pg_basebackup, so this is what that does:
+ * https://www.postgresql.org/docs/current/continuous-archiving.html#BACKUP-LOWLEVEL-BASE-BACKUP
  */
-export async function startStandby(primary: Server): Promise<EmbeddedPostgres> {
+async function baseBackup(primary: Server): Promise<string> {
   const dataDir = `${primary.dataDir}-standby`
   const session = await primary.connect()
   try {
@@ -33,13 +60,15 @@ export async function startStandby(primary: Server): Promise<EmbeddedPostgres> {
   } finally {
     session.release()
   }
-  const primary_conninfo = `host=127.0.0.1 port=${primary.port} user=postgres application_name=${NAME}`
-  const standby = await startPostgres({ dataDir, settings: { primary_conninfo } })
-  await primary.sql(`alter system set synchronous_standby_names = '${NAME}'`)
-  await primary.sql('select pg_reload_conf()')
-  const synchronous = async (): Promise<boolean> =>
-    (await primary.sql(`select from pg_stat_replication where sync_state = 'sync'`)).length > 0
-  if (await until(synchronous, IN_SYNC_MS)) return standby
+  return dataDir
+}
+
+async function replicas(primary: Server): Promise<{ state: string; sync_state: string }[]> {
+  return await primary.sql(`select state, sync_state from pg_stat_replication where application_name = '${NAME}'`)
+}
+
+async function once(standby: EmbeddedPostgres, condition: () => Promise<boolean>): Promise<EmbeddedPostgres> {
+  if (await until(condition, STREAMS_MS)) return standby
   await standby.stop({ mode: 'immediate' })
-  throw new Error(`the standby did not catch up within ${IN_SYNC_MS / 1000} s`)
+  throw new Error(`the standby did not catch up within ${STREAMS_MS / 1000} s`)
 }

@@ -42,6 +42,8 @@ export type WorkerEventName =
 export interface WorkerEvent {
   readonly event: WorkerEventName
   readonly id: string
+  /** Names the delivery. */
+  readonly receipt: string
   readonly readCount: number
   readonly atMs: number
   readonly detail?: string

@@ -62,6 +62,11 @@ export class WorkerHandle {
     return this.#counts.get(event) ?? 0
   }
 
+  /** Those of these messages of which it told this. */
+  told(name: WorkerEventName, ids: ReadonlySet<string>): ReadonlySet<string> {
+    return new Set(this.events.filter(({ event, id }) => event === name && ids.has(id)).map(({ id }) => id))
+  }
+
   async ready(): Promise<this> {
     if (await until(() => this.#ready || this.#over, STARTS_MS)) return this
     throw new Error(`${this.name} was not ready within ${STARTS_MS / 1000} s\n${this.#stderr}`)

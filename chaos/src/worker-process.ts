@@ -91,9 +91,10 @@ function tellEvents(from: Worker): () => void {
   ]
   for (const event of names) {
     from.on(event, (told) => {
-      const { id, readCount } = told.message
+      const { id, receipt, readCount } = told.message
       const detail = 'reason' in told ? told.reason : 'error' in told ? String(told.error) : undefined
-      events.push({ event, id, readCount, atMs: Date.now() - settings.clockOffsetMs, ...(detail && { detail }) })
+      const atMs = Date.now() - settings.clockOffsetMs
+      events.push({ event, id, receipt, readCount, atMs, ...(detail && { detail }) })
     })
   }
   from.on('connection', ({ up }) => tell({ kind: 'connection', up }))

@@ -13,7 +13,7 @@ describe('the books', () => {
     server = await Server.start()
     await openBooks(server.sql)
     const fleet = new Fleet((name) => server.url(name), { ...FLEET_DEFAULTS, holdMs: 1, maxRetries: 0 })
-    const producer = new Producer({ adapter: 'node-pg', url: server.url('producer'), preparedStatements: true })
+    const producer = new Producer({ ...FLEET_DEFAULTS, url: server.url('producer') })
     try {
       await fleet.start()
       await producer.many(Array.from({ length: JOBS }, () => ({})))
@@ -66,15 +66,22 @@ describe('the books', () => {
       'enqueued twice',
       `insert into pgmq.q_jobs (vt, message) select vt, message from pgmq.a_jobs where msg_id = ${ONE}`,
     ],
-    ['refused, yet there', `update chaos.told set fate = 'refused' where msg_id = ${ONE}`],
+    ['yet there', `update chaos.told set fate = 'refused' where msg_id = ${ONE}`],
+    ['taken back by a failover, yet there', `update chaos.told set fate = 'reverted' where msg_id = ${ONE}`],
+    ['lost', `update chaos.told set n = 'another job, under the same id' where msg_id = ${ONE}`],
     ['archived without its effect', `delete from chaos.effects where msg_id = ${ONE}`],
+    ['or before it', `update chaos.effects set at = at + interval '1 hour' where msg_id = ${ONE}`],
+    ['archived without its effect', `update chaos.effects set receipt = '1-1' where msg_id = ${ONE}`],
     ['archived, though it can only fail', `update chaos.told set harm = 'throws' where msg_id = ${ONE}`],
     ['dead, though it neither fails', `update chaos.told set harm = null`],
     [
       'acknowledged, renewed or given back by another',
       `update chaos.log set app = 'other' where op = 'removed' and msg_id = ${ONE}`,
     ],
-    ['yet archived by another delivery', `update pgmq.a_jobs set read_ct = 2 where msg_id = ${ONE}`],
+    [
+      'yet archived by another delivery',
+      `update chaos.reported set receipt = '1-1' where event = 'succeeded' and msg_id = ${ONE}`,
+    ],
     [
       'that its worker reported as lost',
       `update chaos.reported set event = 'leaseLost' where event = 'succeeded' and msg_id = ${ONE}`,
@@ -84,10 +91,19 @@ describe('the books', () => {
     expect(broken(balance)).toEqual([expect.stringContaining(never)])
   })
 
+  it('do not blame a worker for what a failover took back', async () => {
+    const gone = `with gone as (delete from pgmq.a_jobs where msg_id = ${ONE} returning msg_id, chaos.receipt(read_ct, last_read_at))`
+    const balance = await auditAfter(
+      `update chaos.told set fate = 'reverted' where msg_id = ${ONE}`,
+      `${gone} insert into chaos.reverted select * from gone`,
+    )
+    expect(balance.faults).toEqual([])
+  })
+
   it('tell a message that is twice in the archive', async () => {
     const balance = await auditAfter(
       'alter table pgmq.a_jobs drop constraint a_jobs_pkey',
-      `insert into pgmq.a_jobs (msg_id, read_ct, enqueued_at, vt, message) select msg_id, read_ct, enqueued_at, vt, message from pgmq.a_jobs where msg_id = ${ONE}`,
+      `insert into pgmq.a_jobs (msg_id, read_ct, enqueued_at, last_read_at, vt, message) select msg_id, read_ct, enqueued_at, last_read_at, vt, message from pgmq.a_jobs where msg_id = ${ONE}`,
     )
     expect(broken(balance)).toEqual([expect.stringContaining('twice in one')])
   })

@@ -2,6 +2,7 @@ import { axisX, axisY, dot, line, plot, text } from '@observablehq/plot'
 import { parseHTML } from 'linkedom'
 import type { Results } from '../results.js'
 import { titleOf } from '../rows.js'
+import { systems } from '../systems/index.js'
 
 export interface Drawn {
   readonly name: string
@@ -16,6 +17,11 @@ interface Curve {
   /** The measure of each place on the axis. */
   readonly at: ReadonlyMap<number, string>
 }
+
+/** Each has one colour in every plot. */
+const SYSTEMS = (['pg', 'postgres-js', 'floor', 'graphile-worker', 'bullmq'] as const).map(
+  (name) => systems[name].title,
+)
 
 const curves: readonly Curve[] = [
   {
@@ -91,11 +97,11 @@ function draw({ label, at }: Curve, points: readonly Point[]): string {
     marginLeft: 64,
     marginRight: 130,
     style: { background: 'white', fontFamily: 'system-ui, sans-serif', fontSize: '12px' },
-    x: { type: 'log', label, ticks: [...at.keys()], tickFormat: (n: number) => n.toLocaleString('en') },
+    x: { type: 'log', label },
     y: { label: 'jobs a second', zero: true, grid: true, tickFormat: (n: number) => n.toLocaleString('en') },
-    color: { legend: false, scheme: 'Observable10' },
+    color: { domain: SYSTEMS, scheme: 'Observable10' },
     marks: [
-      axisX({ ticks: [...at.keys()], tickFormat: (n: number) => n.toLocaleString('en') }),
+      axisX([...at.keys()], { text: (n: number) => n.toLocaleString('en') }),
       axisY({}),
       line(points, { x: 'x', y: 'perSecond', stroke: 'system', strokeWidth: 2 }),
       dot(points, { x: 'x', y: 'perSecond', fill: 'system' }),

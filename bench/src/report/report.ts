@@ -12,14 +12,10 @@ export interface Reported {
   readonly versions: Readonly<Record<string, string>>
   readonly measures: readonly Measure[]
   readonly results: Results
-  readonly rounds: number
 }
 
 /** Writes `performance.md` and its plots into a folder. */
-export async function report(
-  folder: string,
-  { machine, versions, measures, results, rounds }: Reported,
-): Promise<void> {
+export async function report(folder: string, { machine, versions, measures, results }: Reported): Promise<void> {
   const drawn = plots(results)
   await mkdir(path.join(folder, 'performance'), { recursive: true })
   for (const { name, svg } of drawn) await writeFile(path.join(folder, 'performance', `${name}.svg`), `${svg}\n`)
@@ -29,7 +25,7 @@ export async function report(
   const text = `# Performance
 
 Made by \`pnpm bench --long --report docs\`; do not edit. Only ratios within one run on one machine mean something: so
-every system is measured in turn, in a process of its own, ${rounds} round${rounds === 1 ? '' : 's'}, and medians are shown. Each job's books are
+every system is measured in turn, in a process of its own, up to ${results.rounds} rounds, and medians are shown. Each job's books are
 kept: a job that is lost, or runs twice, fails the run.
 
 ${facts.join('\n')}

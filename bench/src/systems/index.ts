@@ -11,6 +11,12 @@ export const systems = {
   'postgres-js-delete': ours('ours on postgres.js, delete', { adapter: '@pgmq/postgres-js', onSuccess: 'delete' }),
   floor: bareLoop('SQL floor', 'our statements', 'ours', 'archive'),
   'floor-delete': bareLoop('SQL floor, delete', 'our statements', 'ours', 'delete'),
+  'floor-listening': {
+    title: 'SQL floor, listening',
+    settings: 'our insert, which notifies, LISTEN and our lease in a bare loop on pg, 1 reader, 1 a statement',
+    store: 'postgres',
+    create: async (url) => new (await import('./bare-listener.js')).BareListener(url),
+  },
   upstream: bareLoop('upstream functions', 'pgmq.send, send_batch, read and archive', 'upstream', 'archive'),
   'graphile-worker': {
     title: 'graphile-worker',

@@ -1,5 +1,5 @@
 import type { Scenario } from '../scenario.js'
-import { startStandby } from '../standby.js'
+import { findsPrimary, startSynchronousStandby } from '../standby.js'
 
 export const failover: Scenario = {
   name: 'failover',
@@ -7,12 +7,9 @@ export const failover: Scenario = {
   between: 'proxy',
   async run(stage) {
     const { fleet, proxy, server, options } = stage
-    const standby = await startStandby(server)
-    // `pg` knows one host: a name that follows the primary, here the proxy. postgres.js finds it among several.
-    const hosts = `127.0.0.1:${server.port},127.0.0.1:${standby.port}`
-    const several = (name: string): string =>
-      `postgres://postgres@${hosts}/postgres?application_name=${name}&target_session_attrs=read-write`
-    const workers = await fleet.start(2, options.adapter === 'postgres-js' ? { url: several } : {})
+    const standby = await startSynchronousStandby(server)
+    stage.afterwards(() => standby.stop())
+    const workers = await fleet.start(2, findsPrimary(options.adapter, [server.port, standby.port]))
     stage.load()
     await stage.baseline()
     await stage.during(async () => {

@@ -5,6 +5,7 @@ import { clock } from './clock.js'
 import { crashRecovery } from './crash-recovery.js'
 import { eventBurst } from './event-burst.js'
 import { failover } from './failover.js'
+import { failoverAsync } from './failover-async.js'
 import { halfOpen } from './half-open.js'
 import { hostileInput } from './hostile-input.js'
 import { idleInTx } from './idle-in-tx.js'
@@ -31,6 +32,7 @@ export const SCENARIOS: readonly Scenario[] = [
   halfOpen,
   lostReply,
   failover,
+  failoverAsync,
   pooler,
   idleInTx,
   lateCommit,

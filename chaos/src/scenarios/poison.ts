@@ -10,7 +10,7 @@ export const poison: Scenario = {
   fleet: { visibilitySeconds: 1, timeoutSeconds: 1, maxRetries: 1, holdMs: 5, graceSeconds: 1 },
   async run(stage) {
     const { fleet, producer, random, options, server } = stage
-    const hundreds = options.long ? 50 : 4
+    const hundreds = options.long ? 50 : 2
     const orders: { harm?: Harm }[] = Array.from({ length: hundreds * 100 }, () => ({}))
     for (const harm of HARMS) for (let i = 0; i < hundreds; i++) random.one(orders).harm = harm
     await producer.many(orders)

@@ -144,7 +144,7 @@ function ender(context: ProtocolContext, verb: 'archive' | 'delete'): MessageVer
   }) as MessageVerbs['archive']
 }
 
-/** Keys are ids with read counts. */
+/** Keys begin with ids. */
 function endedIds({ keys }: Settled): readonly string[] {
   return keys.map((key) => key.slice(0, key.indexOf('/'))).sort(compareIds)
 }

@@ -2,7 +2,7 @@ import { compareIds, decodeStored, type Fence, type Message, makeReceipt } from 
 import { at, inSeconds, now, patienceFor, type QueueShape, queueTable, type Statement, shownUs, us } from './parts.js'
 
 export interface LeaseRequest {
-  /** Where the search begins, in microseconds: what lies below is left to a sweep. `null` sweeps. */
+  /** Where the search begins, in microseconds; `null`: at the very beginning. */
   readonly floor: string | null
   readonly limit: number
   readonly seconds: number

@@ -1,3 +1,4 @@
+import type { SqlRow } from '../driver.js'
 import type { Fence } from '../message.js'
 import type { HeaderPatch } from '../retry/counters.js'
 import {
@@ -6,6 +7,7 @@ import {
   type FenceParts,
   fence,
   KEY,
+  leaseKey,
   patched,
   patienceFor,
   type QueueShape,
@@ -28,22 +30,26 @@ export function archive(
   options?: FenceOptions,
 ): Statement<Settled> {
   const texts = patches.map((patch) => (patch ? JSON.stringify(patch) : null))
-  return archiveOf(shape, fence(shape, leases, [{ name: 'h', type: 'text', values: texts }], options), leases.length)
+  return archiveOf(
+    shape,
+    fence(shape, leases, [{ name: 'h', type: 'text', values: texts }], options),
+    leases.map(leaseKey),
+  )
 }
 
 /** An operator's: whoever holds their leases loses them. */
 export function archiveById(shape: QueueShape, ids: readonly string[]): Statement<Settled> {
-  return archiveOf(shape, byId(ids), ids.length)
+  return archiveOf(shape, byId(ids), ids.map(idKey))
 }
 
 /** Removes finished messages without a trace. */
 export function remove(shape: QueueShape, leases: readonly Fence[], options?: FenceOptions): Statement<Settled> {
-  return removeOf(shape, fence(shape, leases, [], options), leases.length)
+  return removeOf(shape, fence(shape, leases, [], options), leases.map(leaseKey))
 }
 
 /** An operator's. */
 export function removeById(shape: QueueShape, ids: readonly string[]): Statement<Settled> {
-  return removeOf(shape, byId(ids), ids.length)
+  return removeOf(shape, byId(ids), ids.map(idKey))
 }
 
 function byId(ids: readonly string[]): FenceParts {
@@ -55,7 +61,16 @@ function byId(ids: readonly string[]): FenceParts {
   }
 }
 
-function archiveOf(shape: QueueShape, { cte, mine, params }: FenceParts, count: number): Statement<Settled> {
+const idKey = (id: string): string => leaseKey({ id, readCount: '0', stamp: '0' })
+
+/** Nearly always it is all of them, and their number says so. */
+const ENDED = `select (select count(*) from d)::text ended, case when (select count(*) from d) < cardinality($1::text::bigint[])
+  then (select string_agg(msg_id || '/' || rc || '/' || us, ',') from d) end keys`
+
+const endedKeys = (row: SqlRow | undefined, all: readonly string[]): readonly string[] =>
+  Number(row?.ended) === all.length ? all : (row?.keys?.split(',') ?? [])
+
+function archiveOf(shape: QueueShape, { cte, mine, params }: FenceParts, all: readonly string[]): Statement<Settled> {
   const plain = ['msg_id', 'read_ct', 'enqueued_at', ...(shape.lastReadAt ? ['last_read_at'] : []), 'vt', 'message']
   const columns = [...plain, ...(shape.headers ? ['headers'] : [])].join(', ')
   const headers = shape.headers
@@ -63,23 +78,23 @@ function archiveOf(shape: QueueShape, { cte, mine, params }: FenceParts, count: 
     : ''
   return {
     text: `${cte},
-d as (delete from ${queueTable(shape)} q using f where ${mine} returning ${plain.map((c) => `q.${c}`).join(', ')}${headers}, ${KEY} key),
+d as (delete from ${queueTable(shape)} q using f where ${mine} returning ${plain.map((c) => `q.${c}`).join(', ')}${headers}, f.rc, f.us),
 i as (insert into ${archiveTable(shape)} (${columns}) select ${columns} from d on conflict do nothing returning 1)
-select (select count(*) from i)::text archived, string_agg(key, ',') keys from d`,
+${ENDED}, (select count(*) from i)::text archived`,
     params,
-    patience: patienceFor(count),
-    decode: ([row]) => ({ keys: row?.keys?.split(',') ?? [], archived: Number(row?.archived) }),
+    patience: patienceFor(all.length),
+    decode: ([row]) => ({ keys: endedKeys(row, all), archived: Number(row?.archived) }),
   }
 }
 
-function removeOf(shape: QueueShape, { cte, mine, params }: FenceParts, count: number): Statement<Settled> {
+function removeOf(shape: QueueShape, { cte, mine, params }: FenceParts, all: readonly string[]): Statement<Settled> {
   return {
-    text: `${cte}, d as (delete from ${queueTable(shape)} q using f where ${mine} returning ${KEY} key)
-select string_agg(key, ',') keys from d`,
+    text: `${cte}, d as (delete from ${queueTable(shape)} q using f where ${mine} returning q.msg_id, f.rc, f.us)
+${ENDED}`,
     params,
-    patience: patienceFor(count),
+    patience: patienceFor(all.length),
     decode([row]) {
-      const keys = row?.keys?.split(',') ?? []
+      const keys = endedKeys(row, all)
       return { keys, archived: keys.length }
     },
   }

@@ -226,7 +226,7 @@ export class Engine {
       ?.listen(
         channelOf(fetcher.queue.name),
         () => fetcher.notified(),
-        (up) => up && fetcher.wake(true),
+        (up) => up && fetcher.wake('all'),
       )
       .then(
         (unlisten) => (this.#stopping ? unlisten() : void this.#unlisten.push(unlisten)),
@@ -245,6 +245,6 @@ export class Engine {
     await Promise.all([this.#settler.wake(), ...[...this.#heartbeats.values()].map((heartbeat) => heartbeat.beat())])
     await new Promise<void>((resolve) => setTimeout(resolve, Math.random() * 200))
     this.#recovering = false
-    for (const fetcher of this.fetchers) fetcher.wake(true)
+    for (const fetcher of this.fetchers) fetcher.wake('all')
   }
 }

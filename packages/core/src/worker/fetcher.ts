@@ -5,6 +5,7 @@ import type { Doing } from '../session.js'
 import { type Leased, lease } from '../statements/lease.js'
 import { Bell } from './bell.js'
 import { Delivery } from './delivery.js'
+import { Floor } from './floor.js'
 import { isConnectionError, type Link } from './link.js'
 import type { QueueRun } from './queue-run.js'
 
@@ -37,11 +38,7 @@ export class Fetcher {
   readonly #bell = new Bell()
   /** There may be something to lease. */
   #likely = true
-  #wantsSweep = true
-  #floor: string | null = null
-  #lastFull = false
-  #sweptMs = Number.NEGATIVE_INFINITY
-  #sweepCostMs = 0
+  readonly #floor = new Floor()
   #look = AFTER_WAKE_MS.length
   #lookTimer: unknown = null
   #dueTimer: unknown = null
@@ -63,28 +60,28 @@ export class Fetcher {
     return !this.#likely && !this.leasing
   }
 
-  /** For a look at what is due: below it only a sweep finds something. `null` when a sweep is due. */
+  /** Where a look at what is due is to begin, in microseconds; `null`: at the very beginning. */
   get floor(): string | null {
-    return this.#sweepDue(performance.now()) ? null : this.#floor
+    return this.#floor.at(performance.now())
   }
 
-  /** There is something, or there may be: `sweep` also finds what lies below the floor. */
-  wake(sweep: boolean): void {
+  /** There is something, or there may be; perhaps `below` the floor. */
+  wake(below?: 'all' | 'near'): void {
     this.#likely = true
-    this.#wantsSweep ||= sweep
+    if (below) this.#floor.want(below)
     this.#bell.ring()
   }
 
   /** Somebody was notified: look now, and shortly after. */
   notified(): void {
     this.#look = 0
-    this.wake(true)
+    this.wake('near')
   }
 
   /** Something is due then. */
   wakeIn(ms: number): void {
     clearTimeout(this.#dueTimer)
-    if (!this.#stopped) this.#dueTimer = setTimeout(() => this.wake(false), Math.max(0, ms))
+    if (!this.#stopped) this.#dueTimer = setTimeout(() => this.wake(), Math.max(0, ms))
   }
 
   /** Slots, or the right to lease, may be free. */
@@ -124,20 +121,20 @@ export class Fetcher {
   async #lease(limit: number): Promise<void> {
     const { name, visibilitySeconds, visibilityMs } = this.queue
     const sentMs = performance.now()
-    const sweep = this.#sweepDue(sentMs)
+    const floor = this.#floor.at(sentMs)
     const starved = this.#host.freeSlots(this.queue) > this.queue.buffer.length
     this.#likely = false
-    this.#wantsSweep = false
+    this.#floor.looks(sentMs, floor)
     this.leasing = true
     this.#host.spend(limit)
     let taken = 0
     const doing: Doing = { verb: `lease messages of "${name.logical}"`, grants: 'grant select, update on pgmq."q_{q}"' }
-    const request = { floor: sweep ? null : this.#floor, limit, seconds: visibilitySeconds, alone: true }
+    const request = { floor, limit, seconds: visibilitySeconds, alone: true }
     try {
       const leased = await this.#link.run(name, doing, (shape) => lease(shape, request))
       const nowMs = performance.now()
       taken = leased.deliveries.length
-      if (sweep) this.#swept(nowMs, nowMs - sentMs)
+      this.#floor.looked(nowMs, floor, nowMs - sentMs, leased.floor, taken === limit)
       this.#took(leased, limit, starved, nowMs)
       this.#host.accept(
         this.queue,
@@ -149,13 +146,11 @@ export class Fetcher {
     }
   }
 
-  #took({ deliveries, floor }: Leased, limit: number, starved: boolean, nowMs: number): void {
+  #took({ deliveries }: Leased, limit: number, starved: boolean, nowMs: number): void {
     const full = deliveries.length === limit
     const bytes = deliveries.reduce((sum, { size }) => sum + size, 0)
     this.lastLeaseAt = new Date()
     this.lastLeaseMs = nowMs
-    this.#lastFull = full
-    if (floor !== null) this.#floor = floor
     this.queue.prefetch.leased(nowMs, deliveries.length, bytes, full, starved)
     if (full) this.#likely = true
     else if (this.#look < AFTER_WAKE_MS.length) this.#lookAgain(AFTER_WAKE_MS[this.#look++] as number)
@@ -163,25 +158,13 @@ export class Fetcher {
 
   #lookAgain(ms: number): void {
     clearTimeout(this.#lookTimer)
-    this.#lookTimer = setTimeout(() => this.wake(false), ms)
-  }
-
-  /** Nobody else tells of what committed late, ran out, or was given back: so look below the floor, at a bounded cost. */
-  #sweepDue(nowMs: number): boolean {
-    if (this.#wantsSweep || this.#floor === null) return true
-    const pauseMs = this.#lastFull ? Math.max(1_000, 10 * this.#sweepCostMs) : Math.min(1_000, 20 * this.#sweepCostMs)
-    return nowMs - this.#sweptMs >= pauseMs
-  }
-
-  #swept(nowMs: number, costMs: number): void {
-    this.#sweptMs = nowMs
-    this.#sweepCostMs = costMs
+    this.#lookTimer = setTimeout(() => this.wake(), ms)
   }
 
   /** A lost connection is waited for; whatever else it is may pass, and must not turn into a storm. */
   async #trouble(error: unknown): Promise<void> {
     this.#likely = true
-    this.#wantsSweep = true
+    this.#floor.want('all')
     if (isConnectionError(error)) return
     this.#host.refused(error as PgmqError)
     this.#logger?.error({ queue: this.queue.name.logical, err: error }, `cannot lease for now: ${errorText(error)}`)

@@ -12,6 +12,9 @@ const LEAST_MS = 100
 /** What a late timer and a slow statement may add before the next poll tells. */
 const LATE_MS = 100
 
+/** When the next message of a queue is due, and where the look for it began. */
+type Found = readonly [fetcher: Fetcher, dueMs: number | 'unknown', floor: string | null]
+
 /**
  * Polling is the truth: notifications may be lost, and delayed messages never notify. One statement a poll for all idle
  * queues; it tells when each one's next message is due, and a timer wakes its fetcher on time. One that may just have gone
@@ -64,9 +67,9 @@ export class Poller {
 
   async #poll(): Promise<void> {
     const sentMs = performance.now()
-    for (const [fetcher, dueMs] of await this.#look(this.#fetchers)) {
+    for (const [fetcher, dueMs, floor] of await this.#look(this.#fetchers)) {
       // A poll that failed for one queue's sake must not hide the others: each finds out by itself.
-      if (dueMs === 'unknown' || dueMs <= 0) fetcher.wake(true)
+      if (dueMs === 'unknown' || dueMs <= 0) fetcher.wake(floor === null ? 'all' : undefined)
       else this.#tell(fetcher, dueMs, sentMs)
     }
   }
@@ -85,14 +88,14 @@ export class Poller {
   }
 
   /** When the next message of each idle queue is due that has one. Never rejects. */
-  async #look(fetchers: readonly Fetcher[]): Promise<readonly (readonly [Fetcher, number | 'unknown'])[]> {
+  async #look(fetchers: readonly Fetcher[]): Promise<readonly Found[]> {
     const idle = this.#quiet() ? [] : fetchers.filter((fetcher) => fetcher.idle)
     if (idle.length === 0) return []
     const queues = idle.map((fetcher): IdleQueue => ({ shape: newestShape(fetcher.queue.name), floor: fetcher.floor }))
     const dues = await this.#link.query(nextDue(queues), { verb: 'look for work', grants: '' }).catch(() => null)
     return idle.flatMap((fetcher, i) => {
       const dueMs = dues ? dues[i] : 'unknown'
-      return dueMs == null ? [] : [[fetcher, dueMs] as const]
+      return dueMs == null ? [] : [[fetcher, dueMs, queues[i]?.floor ?? null] as const]
     })
   }
 

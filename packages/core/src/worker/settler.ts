@@ -122,9 +122,9 @@ export class Settler {
       endingStatement(first.operation.kind, shape, leases, operations, { skipLocked }),
     )
     warnOfClash(this.#logger, queue.name.logical, keys.length - archived)
-    const ended = new Set(keys)
-    const missing = group.filter(({ delivery }) => !ended.has(delivery.key))
-    for (const { delivery, done } of group) if (ended.has(delivery.key)) done({ kind: 'ended' })
+    const ended = keys.length < group.length ? new Set(keys) : null
+    const missing = ended ? group.filter(({ delivery }) => !ended.has(delivery.key)) : []
+    for (const { delivery, done } of group) if (!ended || ended.has(delivery.key)) done({ kind: 'ended' })
     if (missing.length > 0) await this.#missing(missing, skipLocked)
   }
 
