@@ -3,11 +3,11 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitepress'
 import { deadAnchors } from '../src/dead-anchors.js'
-import { fences } from '../src/fences.js'
 import { repositoryLinks } from '../src/links.js'
 import { nav, sidebar } from '../src/navigation.js'
 import { NO_PAGES, routeOf } from '../src/routes.js'
 import { slugOf } from '../src/slugs.js'
+import { titledBlocks } from '../src/titled-blocks.js'
 
 const root = fileURLToPath(new URL('../../..', import.meta.url)).replace(/\/$/, '')
 
@@ -44,7 +44,7 @@ export default defineConfig({
     anchor: { slugify: slugOf },
     config(md) {
       repositoryLinks(md, root)
-      fences(md)
+      titledBlocks(md)
     },
   },
   themeConfig: {

@@ -1,5 +1,5 @@
 // A plugin of typedoc: modules are called as users import them, not as their files lie.
-import { Converter, ReflectionKind } from 'typedoc'
+import { Comment, Converter, ReflectionKind } from 'typedoc'
 
 const NAMES = {
   'core/src': '@pgmq/core',
@@ -10,6 +10,9 @@ const NAMES = {
   'node-pg/src': '@pgmq/node-pg',
   'postgres-js/src': '@pgmq/postgres-js',
 }
+/** What an adapter exports of core is described there alone. */
+const ADAPTERS = ['@pgmq/node-pg', '@pgmq/postgres-js']
+const REST = 'It exports what a program needs of [@pgmq/core](../core/index.md), too; here is what it adds.'
 
 export function load(app) {
   app.converter.on(Converter.EVENT_RESOLVE_BEGIN, ({ project }) => {
@@ -17,6 +20,7 @@ export function load(app) {
       const name = NAMES[module.name.replace(/\/index$/, '')]
       if (!name) throw new Error(`the entry ${module.name} has no name in api-names.mjs`)
       module.name = name
+      if (ADAPTERS.includes(name)) module.comment = new Comment([{ kind: 'text', text: REST }])
     }
   })
 }

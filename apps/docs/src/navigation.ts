@@ -44,9 +44,18 @@ const GUIDES: Items = [
     ],
   },
   {
+    text: 'Move here',
+    items: [
+      page('From Celery', '/migrating-from-celery'),
+      page('Celery bridge', '/celery-bridge'),
+      page('From other systems', '/migrating'),
+    ],
+  },
+  {
     text: 'Reference',
     items: [
       page('Guarantees', '/guarantees'),
+      page('Performance', '/performance'),
       page('Wire format', '/wire-format'),
       page("pgmq's SQL, typed", '/protocol'),
       page('Writing a driver', '/writing-a-driver'),

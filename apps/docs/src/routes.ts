@@ -2,6 +2,7 @@
 const MOVED: Readonly<Record<string, string>> = {
   'apps/docs/pages/index.md': 'index.md',
   'apps/docs/pages/quick-start.md': 'quick-start.md',
+  'apps/celery-bridge/README.md': 'celery-bridge.md',
   'apps/worker/README.md': 'welcome-mail.md',
   'ARCHITECTURE.md': 'architecture.md',
   'CONTRIBUTING.md': 'contributing.md',

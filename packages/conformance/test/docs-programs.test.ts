@@ -13,6 +13,8 @@ const pages = readPages().filter(
   ({ file, blocks }) => !file.endsWith('README.md') && blocks.some(({ run }) => run !== undefined),
 )
 const VITEST = join(dirname(createRequire(import.meta.url).resolve('vitest/package.json')), 'vitest.mjs')
+/** One starts a server, and a test run of its own. */
+const PATIENCE_MS = 180_000
 // Beneath this package, so that imports are found; git and the builds ignore the folder.
 const FOLDER = fileURLToPath(new URL('../.turbo', import.meta.url))
 
@@ -32,7 +34,7 @@ for (const { file, blocks } of pages)
     afterAll(() => rmSync(directory, { recursive: true }))
 
     const programs = blocks.flatMap(({ title = '', run }) => (run === undefined ? [] : [{ title, run }]))
-    it.each(programs)('$title', async ({ title, run }) => {
+    it.each(programs)('$title', { timeout: PATIENCE_MS }, async ({ title, run }) => {
       const shown = blocks.find((block) => block.title === `output of ${title}`)?.code ?? ''
       const program = run === 'vitest' ? [VITEST, 'run', nameOf(title)] : [nameOf(title)]
       const options = { directory, url: h.url, until: run === 'until output' ? shown : null }

@@ -2,8 +2,8 @@ import { beforeAll, expect, it } from 'vitest'
 import { describeSuite } from './support/harness.js'
 import { readPages } from './support/pages.js'
 
-/** Its statements are about roles, which a server shares: see roles-docs.test.ts. */
-const APART = ['docs/security.md']
+/** About roles, which a server shares, and about tables of other systems: each has a test of its own. */
+const APART = ['docs/migrating-from-celery.md', 'docs/migrating.md', 'docs/security.md']
 const pages = readPages().filter(
   ({ file, blocks }) => !APART.includes(file) && blocks.some(({ language }) => language === 'sql'),
 )
