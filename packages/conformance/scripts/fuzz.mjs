@@ -8,7 +8,7 @@ import { spawn } from 'node:child_process'
 import { root, vitest } from './vitest.mjs'
 
 const [jobs = '100000'] = process.argv.slice(2)
-const args = [vitest, 'run', '--disable-console-intercept', 'test/fuzz.test.ts']
+const args = [vitest, 'run', 'test/fuzz.test.ts', '--disable-console-intercept']
 const child = spawn(process.execPath, args, {
   cwd: root,
   env: { ...process.env, PGMQ_FUZZ_JOBS: jobs },

@@ -8,6 +8,8 @@ const IS_LEASE = /^with pick as/
 const IS_FENCED = /^with [fg] as/
 /** Ends a delivery and begins the next in place. */
 const RENEWS = /^update [^;]* returning [^;]* was,/m
+/** Ends a delivery, and leaves the message where it is. */
+const GIVES_BACK = /^update \S+ q set vt = /m
 
 /** What one statement of a worker did to the queue; throws where it had no right to. */
 export function judge(ledger: Ledger, by: WorkerProcess, sent: Sent, before: Snapshot, after: Snapshot): void {
@@ -35,6 +37,8 @@ function underFence(ledger: Ledger, by: WorkerProcess, sent: Sent, row: Row, now
   const isOver = !now || now.readCount !== row.readCount || now.stamp !== row.stamp
   if (now && counterOf(now, HEADER.failures) > counterOf(row, HEADER.failures) + 1)
     throw new Error(`job ${row.n} failed once, and that was counted twice`)
+  if (now && !isOver && GIVES_BACK.test(sent.text))
+    throw new Error(`job ${row.n} was given back, and its receipt lives on`)
   if (isOver && by.ended.has(keyOf(row))) ledger.endedOnRecord(job)
   if (isOver && !RENEWS.test(sent.text)) job.holder = null
 }
