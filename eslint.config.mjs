@@ -108,7 +108,7 @@ export default defineConfig([
   },
   {
     name: 'under test from inside',
-    files: ['packages/conformance/drivers/**/*.ts', 'packages/conformance/test/lifecycle/**/*.ts'],
+    files: ['packages/conformance/drivers/**/*.ts', 'packages/conformance/test/{fuzz,lifecycle}/**/*.ts'],
     // An adapter exports its client, core its worker; the driver behind the one is inside, and the other's rooms.
     rules: { 'import-x/no-relative-packages': 'off' },
   },

@@ -31,7 +31,7 @@ for (const adapter of adapters) {
     })
     afterAll(async () => {
       await client.close()
-      if (process.env.PGMQ_FUZZ_JOBS) for (const one of figures) console.log(`${adapter.name}, ${one}`)
+      if (process.env.PGMQ_FUZZ_JOBS) for (const one of figures) console.log(`${adapter.name}, ${one.toString()}`)
     })
     const counted = (what: string): Figures => {
       figures.push(new Figures(what))

@@ -32,7 +32,7 @@ for (const [tables, stamped] of shapes) {
       connections = { main, producer, effects: { A: a, B: b } } as Connections
     })
     afterAll(async () => {
-      if (process.env.PGMQ_WALKS) console.log(`${figures}`)
+      if (process.env.PGMQ_WALKS) console.log(figures.toString())
       const { main, producer, effects } = connections
       for (const connection of [main, producer, effects.A, effects.B]) await connection.end()
     })

@@ -49,7 +49,7 @@ export class RoundTrip {
     const { task, body, options } = job
     const target = task === undefined ? this.#queue : { queue: this.#queue, name: task }
     try {
-      const { id } = await this.#client.enqueue(target as string, body as never, options)
+      const { id } = await this.#client.enqueue(target, body as never, options)
       if (!kept) throw new Error(`was taken: ${id}`)
       this.#figures.count('kept')
       return { ...kept, id }

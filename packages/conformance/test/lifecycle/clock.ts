@@ -22,8 +22,10 @@ export function stopClock(): void {
   const setTimer = globalThis.setTimeout
   setFakeTimer = setTimer
   // A timer goes off in the process that set it.
-  globalThis.setTimeout = ((callback: () => void, ms: number) =>
-    setTimer(AsyncLocalStorage.bind(callback), ms)) as typeof setTimeout
+  globalThis.setTimeout = ((callback: () => void, ms: number) => {
+    const globals = globalsOfProcess()
+    return setTimer(() => inProcess(globals, callback), ms)
+  }) as typeof setTimeout
   Object.defineProperty(globalThis, ALONE, {
     configurable: true,
     get: () => globalsOfProcess().alone,
