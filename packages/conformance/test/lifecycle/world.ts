@@ -89,7 +89,7 @@ export class World {
       const now = after.inQueue(row.n)
       return !now || keyOf(now) !== keyOf(row)
     })
-    if (sent.text.startsWith('with pick')) this.#leased.push(...changed)
+    if (sent.text.includes("'synchronous_commit', 'off'")) this.#leased.push(...changed)
     else if (/\b(update|delete|insert)\b/.test(sent.text)) this.#leased = []
     this.ledger.leaseMayBeLost = this.#leased.length > 0
   }
