@@ -129,6 +129,21 @@ describeSuite('suspects', (h) => {
     expect(events.crashed.map(({ crashes }) => crashes)).toEqual([2, 2, 2])
   })
 
+  it('wait no longer for a lease that is under way once it has found nothing', async () => {
+    const [suspected, empty] = [h.queue(), h.queue()]
+    await h.client.queues.create(suspected)
+    await h.client.queues.create(empty)
+    await suspect(suspected)
+    const taskOf = (queue: string): Task => defineTask({ name: 'ping', queue, input: unchecked<object>() })
+    // Both lease at once, the empty one last: a handler would be waited for, for two minutes.
+    const tasks = { first: taskOf(suspected), second: taskOf(empty) }
+    const handlers = { first: () => undefined, second: () => undefined }
+    const worker = createWorker({ client: h.client, tasks, handlers })
+    endings.push(() => worker.stop())
+    await worker.start()
+    await until('it is archived', async () => (await places(h, suspected)).archive === 1)
+  })
+
   it('are dead-lettered unrun once they died alone three times', async () => {
     const queue = h.queue()
     const spans: Span[] = []

@@ -1,10 +1,11 @@
 import { configurationInvalid } from './errors.js'
 import type { RetryPolicy } from './retry/policy.js'
+import { shownPlainly } from './shown.js'
 
 /** @throws CONFIGURATION_INVALID */
 export function positive(field: string, value: number): number {
   if (typeof value === 'number' && Number.isFinite(value) && value > 0) return value
-  throw configurationInvalid(field, `${field} ${String(value)} is invalid: give a number above 0`)
+  throw configurationInvalid(field, `${field} ${shownPlainly(value)} is invalid: give a number above 0`)
 }
 
 /** A length of time from 0 to a hundred years. @throws CONFIGURATION_INVALID */
@@ -12,7 +13,7 @@ export function seconds(field: string, value: number): number {
   if (typeof value === 'number' && value >= 0 && value <= 3_155_760_000) return value
   throw configurationInvalid(
     field,
-    `${field} ${String(value)} is invalid: give a number of seconds, from 0 to a hundred years`,
+    `${field} ${shownPlainly(value)} is invalid: give a number of seconds, from 0 to a hundred years`,
   )
 }
 
@@ -21,7 +22,7 @@ export function days(field: string, value: number): number {
   if (typeof value === 'number' && value > 0 && value <= 36_525) return value
   throw configurationInvalid(
     field,
-    `${field} ${String(value)} is invalid: give a number of days above 0, up to a hundred years`,
+    `${field} ${shownPlainly(value)} is invalid: give a number of days above 0, up to a hundred years`,
   )
 }
 
@@ -35,7 +36,7 @@ export function wholeNumber(field: string, value: number, least: number, most: n
   if (Number.isInteger(value) && value >= least && value <= most) return value
   throw configurationInvalid(
     field,
-    `${field} ${String(value)} is invalid: give a whole number from ${least} to ${most}`,
+    `${field} ${shownPlainly(value)} is invalid: give a whole number from ${least} to ${most}`,
   )
 }
 

@@ -1,6 +1,7 @@
 import type { SqlRow } from './driver.js'
 import { configurationInvalid } from './errors.js'
 import { isJsonObject, type JsonObject, type JsonValue, parseJson } from './json.js'
+import { shown, shownPlainly } from './shown.js'
 
 /** What names a message: ids count per queue, so an id alone names nothing. Plain data, safe in JSON; `queue` is without the prefix. */
 export interface MessageRef<Output = unknown> {
@@ -55,7 +56,7 @@ export function fenceOf(lease: Lease): Fence {
   if (!match || Number(match[1]) > LARGEST_READ_COUNT) {
     throw configurationInvalid(
       'receipt',
-      `receipt ${shown(lease.receipt)} of message ${lease.id} is none that this library made. Pass the message as it was leased, or leave "receipt" out to act as an operator`,
+      `receipt ${shown(lease.receipt)} of message ${shownPlainly(lease.id)} is none that this library made. Pass the message as it was leased, or leave "receipt" out to act as an operator`,
     )
   }
   return { id: checkedId(lease.id), readCount: match[1] as string, stamp: match[2] as string }
@@ -68,11 +69,6 @@ export function checkedId(id: string): string {
     'id',
     `message id ${shown(id)} is invalid: ids are texts of digits, as "enqueue" returns them`,
   )
-}
-
-/** What a caller gave, for an error's text. */
-export function shown(given: unknown): string {
-  return typeof given === 'bigint' ? `${given}n` : (JSON.stringify(given) ?? String(given))
 }
 
 /** A message as it lies in its queue or archive, looked at without a lease. */

@@ -1,4 +1,5 @@
 import { pgmqError } from './errors.js'
+import { shownPlainly } from './shown.js'
 
 const DLQ_SUFFIX = '_dlq'
 /** pgmq allows 47 characters; a queue keeps room for its dead-letter queue. */
@@ -52,7 +53,7 @@ export function queueName(logical: string, prefix: string | undefined): QueueNam
  */
 export function existingQueueName(logical: string, prefix: string | undefined): QueueName {
   if (typeof logical !== 'string' || logical === '' || logical.includes('\u0000')) {
-    throw invalid(String(logical), 'a name is a text that is not empty', '')
+    throw invalid(shownPlainly(logical), 'a name is a text that is not empty', '')
   }
   const physical = prefix ? `${prefix}_${logical}` : logical
   if (physical.length > 47)

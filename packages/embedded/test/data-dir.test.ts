@@ -14,8 +14,8 @@ import os from 'node:os'
 import path from 'node:path'
 import { startPostgres } from '@pgmq/embedded'
 import pg from 'pg'
-import { beforeEach, describe, expect, it } from 'vitest'
-import { ended, programPath, serve } from './serving.js'
+import { beforeEach, describe, expect, it, onTestFinished } from 'vitest'
+import { ended, programPath, type Serving, serve } from './serving.js'
 import { eventually, isAlive, isRemoved, ownDirectory, query, stopAfterTest, vanishes } from './situation.js'
 
 const root = process.getuid?.() === 0
@@ -24,6 +24,13 @@ const mountObstacle = spawnSync('unshare', ['--mount', 'true']).status === 0 ? u
 describe('a server with a data directory', () => {
   let dir: string
   let dataDir: string
+  /** The next server on the directory has every one of them. */
+  const keeps = async (acknowledged: readonly unknown[]): Promise<void> => {
+    const server = stopAfterTest(await startPostgres({ dataDir }))
+    const kept = (await query(server.url, 'select msg_id from pgmq.q_emails')).map((row) => row.msg_id)
+    expect(acknowledged.length).toBeGreaterThan(100)
+    expect(kept).toEqual(expect.arrayContaining([...acknowledged]))
+  }
   const drafts = (): string[] =>
     existsSync(dataDir) ? scratches(dataDir).map((name) => path.join(dataDir, name, 'data')) : []
   beforeEach(() => {
@@ -46,13 +53,31 @@ describe('a server with a data directory', () => {
   it('keeps what was acknowledged before an immediate stop', async () => {
     const first = await startPostgres({ dataDir })
     await query(first.url, `select pgmq.create('emails')`)
-    const acknowledged = await sendUntilStopped(first.url, () => first.stop({ mode: 'immediate' }))
 
-    const second = stopAfterTest(await startPostgres({ dataDir }))
+    const acknowledged = await sendUntil(first.url, () => first.stop({ mode: 'immediate' }))
 
-    const kept = (await query(second.url, 'select msg_id from pgmq.q_emails')).map((row) => row.msg_id)
-    expect(acknowledged.length).toBeGreaterThan(100)
-    expect(kept).toEqual(expect.arrayContaining(acknowledged))
+    await keeps(acknowledged)
+  })
+
+  it.each([
+    ['its program', ({ process: program }: Serving) => program.kill('SIGKILL')],
+    ['the server', ({ pid }: Serving) => process.kill(pid, 'SIGKILL')],
+    [
+      'both of them',
+      ({ process: program, pid }: Serving) => {
+        process.kill(pid, 'SIGKILL')
+        program.kill('SIGKILL')
+      },
+    ],
+  ])('keeps what was acknowledged before %s got SIGKILL', async (_what, kill) => {
+    const serving = await serve({ dataDir }, 'stay')
+    onTestFinished(() => void serving.process.kill('SIGKILL'))
+    await query(serving.url, `select pgmq.create('emails')`)
+
+    const acknowledged = await sendUntil(serving.url, async () => void kill(serving))
+    await vanishes(serving.pid)
+
+    await keeps(acknowledged)
   })
 
   it('starts again after the server was killed', async () => {
@@ -293,8 +318,8 @@ async function pidOfNobody(): Promise<number> {
   return child.pid ?? Number.NaN
 }
 
-/** Sends messages one by one; stops the server in the middle, and returns the ids that were acknowledged. */
-async function sendUntilStopped(url: string, stop: () => Promise<void>): Promise<unknown[]> {
+/** Sends messages one by one until `stop`, called after 200 of them, ends the connection; gives the ids that were acknowledged. */
+async function sendUntil(url: string, stop: () => Promise<void>): Promise<unknown[]> {
   const client = new pg.Client({ connectionString: url })
   client.on('error', () => {})
   await client.connect()
@@ -307,7 +332,7 @@ async function sendUntilStopped(url: string, stop: () => Promise<void>): Promise
       if (acknowledged.length === 200) stopped = stop()
     }
   } catch {
-    // the stop ended the connection
+    // the connection is gone
   }
   await stopped
   return acknowledged

@@ -4,6 +4,7 @@ import { encodeJson } from '../json.js'
 import { checkedId } from '../message.js'
 import { deadLetterQueue, type QueueName } from '../queue-name.js'
 import type { Doing } from '../session.js'
+import { shownPlainly } from '../shown.js'
 import {
   type DeadLetter,
   type DeadLetterFilter,
@@ -131,5 +132,5 @@ function checkFilter({ ids, failedAfter, failedBefore }: DeadLetterFilter): void
   ids?.forEach(checkedId)
   for (const [field, date] of Object.entries({ failedAfter, failedBefore }))
     if (date !== undefined && !(date instanceof Date && !Number.isNaN(date.getTime())))
-      throw configurationInvalid(field, `${field} ${String(date)} is invalid: give a Date`)
+      throw configurationInvalid(field, `${field} ${shownPlainly(date)} is invalid: give a Date`)
 }

@@ -4,6 +4,7 @@ import { HEADER, OWN_HEADERS } from '../headers.js'
 import { encodeJson, isJsonObject, type JsonObject } from '../json.js'
 import { toMicroseconds } from '../message.js'
 import { isLater, issuesText, type SchemaIssue, type SchemaResult } from '../schema.js'
+import { shown, shownPlainly } from '../shown.js'
 import { type EncodedJob, encodedJob } from '../statements/enqueue.js'
 import type { Task, TaskFor } from '../task.js'
 import type { EnqueueRequest } from './middleware.js'
@@ -22,6 +23,9 @@ export function toRequest(
   index: number,
 ): EnqueueRequest | Promise<EnqueueRequest> {
   if (typeof target === 'string') return { queue: target, body: bodyOf(input), options, version: 1 }
+  // A task whose module is still being loaded, in a circle of imports, is undefined.
+  if (typeof target !== 'object' || target === null)
+    throw configurationInvalid('task', `task ${shown(target)} is none: pass a task, or the name of a queue`)
   const task = target as Partial<Task> & TaskFor<object>
   const request = {
     queue: task.queue,
@@ -68,20 +72,20 @@ function inputInvalid(task: string, index: number, { issues }: { readonly issues
  */
 export function encodeJob({ body, options, version }: EnqueueRequest): EncodedJob {
   const headers = headersOf(options.headers, version)
-  return encodedJob(encodeBody(body), headers && encodeJson(headers, 'headers'), dueOf(options))
+  return encodedJob(encodeObject(body, 'body'), headers && encodeObject(headers, 'headers'), dueOf(options))
 }
 
-function encodeBody(body: JsonObject): string {
-  const text = encodeJson(body, 'body')
+function encodeObject(object: JsonObject, path: string): string {
+  const text = encodeJson(object, path)
   if (text.startsWith('{')) return text
-  const message = 'body is no object once it is JSON: pass one whose toJSON, if any, gives an object'
-  throw pgmqError('BODY_NOT_SERIALIZABLE', message, { path: 'body' })
+  const message = `${path} is no object once it is JSON: pass one whose toJSON, if any, gives an object`
+  throw pgmqError('BODY_NOT_SERIALIZABLE', message, { path })
 }
 
 function headersOf(given: JsonObject | undefined, version: number): JsonObject | null {
   if (given === undefined && version === 1) return null
   if (given !== undefined && !isJsonObject(given))
-    throw configurationInvalid('headers', `headers ${JSON.stringify(given)} are invalid: pass an object`)
+    throw configurationInvalid('headers', `headers ${shown(given)} are invalid: pass an object`)
   const kept = Object.entries(given ?? {}).filter(([name]) => !OWN_HEADERS.has(name))
   return Object.fromEntries(version === 1 ? kept : [...kept, [HEADER.version, version]])
 }
@@ -91,6 +95,6 @@ function dueOf({ delaySeconds, runAt }: EnqueueOptions): Parameters<typeof encod
   if (delaySeconds !== undefined)
     throw configurationInvalid('runAt', 'runAt and delaySeconds exclude each other: give one')
   if (!(runAt instanceof Date) || Number.isNaN(runAt.getTime()))
-    throw configurationInvalid('runAt', `runAt ${String(runAt)} is invalid: give a Date`)
+    throw configurationInvalid('runAt', `runAt ${shownPlainly(runAt)} is invalid: give a Date`)
   return { microseconds: toMicroseconds(runAt) }
 }

@@ -1,18 +1,10 @@
 import { warnOfClash } from '../attempt/archive-clash.js'
 import { seconds as checkSeconds, positive, wholeNumber } from '../checks.js'
 import { configurationInvalid } from '../errors.js'
-import {
-  checkedId,
-  compareIds,
-  type Fence,
-  fenceOf,
-  type Lease,
-  type Message,
-  type MessageRef,
-  shown,
-} from '../message.js'
+import { checkedId, compareIds, type Fence, fenceOf, type Lease, type Message, type MessageRef } from '../message.js'
 import type { QueueName } from '../queue-name.js'
 import type { Doing } from '../session.js'
+import { shown } from '../shown.js'
 import { type LeasedMessage, type LeaseRequest, lease } from '../statements/lease.js'
 import type { QueueShape, Statement } from '../statements/parts.js'
 import { archive, archiveById, remove, removeById, type Settled } from '../statements/settle.js'
@@ -73,11 +65,12 @@ export class Leases {
       const fence = isLease(message) ? fenceOf(message) : null
       const id = checkedId(message.id)
       checkSeconds('seconds', seconds)
+      const queue = this.#context.existing(message.queue)
       const doing: Doing = {
-        verb: `set the visibility of message ${id} of "${message.queue}"`,
+        verb: `set the visibility of message ${id} of "${queue.logical}"`,
         grants: LEASE_GRANTS,
       }
-      return await this.#context.session.run(this.#context.existing(message.queue), doing, (shape) => {
+      return await this.#context.session.run(queue, doing, (shape) => {
         if (!fence) return setVisibilityById(shape, id, seconds)
         return seconds === 0 ? endLeases(shape, [fence]) : moveLease(shape, fence, seconds)
       })

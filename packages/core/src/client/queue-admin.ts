@@ -3,6 +3,7 @@ import type { StoredMessage } from '../message.js'
 import { checkedId } from '../message.js'
 import { deadLetterQueue } from '../queue-name.js'
 import { type Doing, queueNotFound } from '../session.js'
+import { shownPlainly } from '../shown.js'
 import { dropQueue } from '../statements/clear-queue.js'
 import {
   type ArchivedMessage,
@@ -80,7 +81,7 @@ export class QueueAdmin implements Queues {
 
   metrics(name: string): Promise<QueueMetrics> {
     const doing: Doing = {
-      verb: `measure queue "${name}"`,
+      verb: `measure queue "${shownPlainly(name)}"`,
       grants: 'grant select on pgmq."q_{q}", pgmq."q_{q}_msg_id_seq"',
     }
     return this.#context.runOn(name, doing, queueMetrics)
@@ -88,13 +89,16 @@ export class QueueAdmin implements Queues {
 
   async peek(name: string, options: PageOptions = {}): Promise<Page<StoredMessage>> {
     const { after, limit } = pageOf(options)
-    const doing: Doing = { verb: `look into "${name}"`, grants: 'grant select on pgmq."q_{q}"' }
+    const doing: Doing = { verb: `look into "${shownPlainly(name)}"`, grants: 'grant select on pgmq."q_{q}"' }
     return page(await this.#context.runOn(name, doing, (shape) => peek(shape, after, limit)), limit)
   }
 
   async archived(name: string, options: PageOptions & { readonly task?: string } = {}): Promise<Page<ArchivedMessage>> {
     const { after, limit } = pageOf(options)
-    const doing: Doing = { verb: `look into the archive of "${name}"`, grants: 'grant select on pgmq."a_{q}"' }
+    const doing: Doing = {
+      verb: `look into the archive of "${shownPlainly(name)}"`,
+      grants: 'grant select on pgmq."a_{q}"',
+    }
     const items = await this.#context.runOn(name, doing, (shape) =>
       peekArchive(shape, after, limit, options.task ?? null),
     )

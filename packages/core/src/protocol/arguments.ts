@@ -1,8 +1,9 @@
 import { seconds, wholeNumber } from '../checks.js'
 import { configurationInvalid, pgmqError } from '../errors.js'
 import { encodeJson, isJsonObject, type JsonObject, type JsonValue, utf8Length } from '../json.js'
-import { checkedId, shown, toMicroseconds } from '../message.js'
+import { checkedId, toMicroseconds } from '../message.js'
 import { DEFAULTS } from '../options.js'
+import { shown } from '../shown.js'
 import { type EncodedJob, encodedJob } from '../statements/enqueue.js'
 import type { When } from '../statements/protocol/messages.js'
 

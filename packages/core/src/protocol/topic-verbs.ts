@@ -1,8 +1,9 @@
 import { configurationInvalid } from '../errors.js'
 import type { JsonValue } from '../json.js'
-import { type MessageRef, shown } from '../message.js'
+import type { MessageRef } from '../message.js'
 import { existingQueueName } from '../queue-name.js'
 import type { Doing } from '../session.js'
+import { shown } from '../shown.js'
 import type { Statement } from '../statements/parts.js'
 import {
   bindTopic,

@@ -34,7 +34,8 @@ const NO_WAIT_FOR_DISK = `\n  cross join (select set_config('synchronous_commit'
  * the table's statistics; the floor skips the dead entries that an open transaction keeps in front.
  *
  * Where it may, it does not wait for its commit to reach the disk: a server that crashes right after it has not leased
- * anything, the messages are as they were, and the receipts that it gave are refused.
+ * anything, the messages are as they were, and the receipts that it gave are refused. Not without `last_read_at`: the next lease
+ * would have the same receipt.
  */
 export function lease(shape: QueueShape, request: LeaseRequest): Statement<Leased> {
   const table = queueTable(shape)
@@ -49,7 +50,7 @@ u as (
   where m.msg_id = any(array(select msg_id from pick)) returning m.*)
 select m.msg_id::text id, m.read_ct::text rc, ${us(`m.${stamp}`)} us, m.message::text body, ${shape.headers ? 'm.headers::text' : 'null'} headers,
   ${shownUs('m.enqueued_at')} enqueued, ${shownUs('p.vt')} due
-from u m join pick p on p.msg_id = m.msg_id${request.alone ? NO_WAIT_FOR_DISK : ''}`,
+from u m join pick p on p.msg_id = m.msg_id${request.alone && shape.lastReadAt ? NO_WAIT_FOR_DISK : ''}`,
     params: [request.floor, String(request.limit), String(request.seconds)],
     patience: patienceFor(request.limit),
     decode(rows) {

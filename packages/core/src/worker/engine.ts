@@ -2,6 +2,7 @@ import { type ClientContext, channelOf } from '../client/context.js'
 import type { PgmqClient } from '../client/pgmq-client.js'
 import { errorText, type PgmqError } from '../errors.js'
 import { DEFAULTS } from '../options.js'
+import { announce } from './alone.js'
 import { Bell } from './bell.js'
 import { Deliveries } from './deliveries.js'
 import type { Emitter } from './events.js'
@@ -176,6 +177,8 @@ export class Engine {
       spend: (count) => {
         this.#budget -= count
         if (count < 0) this.#roomChanged()
+        // A lease is over, for which somebody may have waited to be alone.
+        if (count <= 0) announce()
       },
       accept: (queue, deliveries) => {
         this.#deliveries.accept(queue, deliveries)
