@@ -14,11 +14,9 @@ const id = v.pipe(v.string(), v.regex(/^(0|[1-9][0-9]{0,18})$/, 'Expected a mess
 const isObject = (value: unknown): boolean => typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /** Any object: `record` would leave out fields with names such as `constructor`. */
-export const jsonObject = v.custom<JsonObject>(isObject, 'Expected an object')
+const jsonObject = v.custom<JsonObject>(isObject, 'Expected an object')
 
 // Requests
-
-export const nothing = v.strictObject({})
 
 const range = {
   limit: v.exactOptional(count(DEFAULTS.largestPage)),
