@@ -17,7 +17,10 @@ import type {
 } from '@pgmq/core'
 import type { Problem, ProblemStatus } from './problem.js'
 
-/** What requests and responses look like to Hono's client `hc`. Written out, not inferred from handlers, so that it costs little. */
+/**
+ * What requests and responses look like to Hono's client `hc`. Written out, not inferred from handlers, so that it costs
+ * little. Aliases, no interfaces: declarations of a user's client spell them out, where they could not name them.
+ */
 
 /** As JSON holds it: times are texts. */
 type Json<T> = { readonly [K in keyof T]: T[K] extends Date ? string : T[K] extends Date | undefined ? string : T[K] }
@@ -29,23 +32,23 @@ type TextAnswer<Input> =
   | { input: Input; output: string; outputFormat: 'text'; status: 200 }
   | { input: Input; output: Problem; outputFormat: 'json'; status: ProblemStatus }
 
-interface OfQueue {
+type OfQueue = {
   param: { queue: string }
 }
-interface OfMessage {
+type OfMessage = {
   param: { queue: string; id: string }
 }
-interface PageQuery {
+type PageQuery = {
   limit?: number
   after?: string
 }
-interface Items<T> {
+type Items<T> = {
   readonly items: readonly T[]
 }
 type JsonPage<T> = Page<Json<T>>
 
 /** Give `delaySeconds` or `runAt`, a time as ISO 8601 writes it. */
-interface JobOptions {
+type JobOptions = {
   delaySeconds?: number
   runAt?: string
   headers?: JsonObject
