@@ -6,6 +6,7 @@ const limits = {
   '@pgmq/core/driver-kit': '1.2 kB',
   '@pgmq/core/protocol': '15 kB',
   '@pgmq/core/query-builders': '2.5 kB',
+  '@pgmq/hono': '15 kB',
   '@pgmq/node-pg': '2.5 kB',
   '@pgmq/postgres-js': '4 kB',
 }

@@ -6,7 +6,7 @@ import tseslint from 'typescript-eslint'
 const tests = ['**/*.test.ts', '*/*/test/**', 'packages/conformance/{src,drivers}/**']
 
 // Packages that run in every JavaScript runtime, and so know nothing of Node.js.
-const neutral = ['packages/core/src/**']
+const neutral = ['packages/core/src/**', 'packages/hono/src/**']
 
 // Packages that exist for tests or development alone; they may use any other package.
 const forTests = ['packages/conformance/**', 'packages/test-database/**', 'packages/embedded/**']
@@ -164,6 +164,12 @@ export default defineConfig([
         noLazyImport('^@pgmq.', nothingOfTheWorkspace.message),
       ],
     },
+  },
+  {
+    name: 'hono',
+    files: ['packages/hono/{src,test}/**/*.ts'],
+    // Requests and responses of the web platform: experimental in Node.js 20 by name alone.
+    rules: { 'n/no-unsupported-features/node-builtins': ['error', { allowExperimental: true }] },
   },
   {
     name: 'core',

@@ -1,18 +1,18 @@
-// Packages that run in every JavaScript runtime: bundles what they publish for a neutral platform, and fails on any
-// import that is not their own code, core or a peer. Each of these is bundled too, so nothing hides behind it.
+// Packages that run in every JavaScript runtime: bundles what they publish for a neutral platform, with all that it imports,
+// so that nothing hides behind it. Fails on any import that the manifest of the importing package does not list.
+import { existsSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { build } from 'esbuild'
 import { entryFiles, publicPackages } from '../packages.mjs'
 
-const neutralPackages = ['@pgmq/core']
+const neutralPackages = ['@pgmq/core', '@pgmq/hono']
 
 const problems = []
 let bundled = 0
 for (const found of publicPackages().filter(({ manifest }) => neutralPackages.includes(manifest.name))) {
-  const { name, dependencies = {}, peerDependencies = {} } = found.manifest
-  const allowed = [...Object.keys(dependencies), ...Object.keys(peerDependencies)]
+  const { name } = found.manifest
   for (const { file } of entryFiles(found)) {
-    problems.push(...(await foreignImports(file, allowed)).map((what) => `${name}: ${path.basename(file)}: ${what}`))
+    problems.push(...(await foreignImports(file)).map((what) => `${name}: ${path.basename(file)}: ${what}`))
     bundled++
   }
 }
@@ -23,7 +23,7 @@ if (problems.length > 0) {
 }
 console.log(`${bundled} entry files bundle for a neutral platform`)
 
-async function foreignImports(entry, allowed) {
+async function foreignImports(entry) {
   const foreign = []
   const watch = {
     name: 'foreign imports',
@@ -34,7 +34,11 @@ async function foreignImports(entry, allowed) {
           .split('/')
           .slice(0, specifier.startsWith('@') ? 2 : 1)
           .join('/')
-        if (allowed.includes(name)) return undefined
+        const { dependencies = {}, peerDependencies = {}, peerDependenciesMeta = {} } = manifestOf(importer)
+        // What a dependency of ours can do without is its user's to install.
+        if (peerDependenciesMeta[name]?.optional && kind === 'dynamic-import')
+          return { path: specifier, external: true }
+        if (name in dependencies || name in peerDependencies) return undefined
         foreign.push(`imports '${specifier}' (from ${path.basename(importer)})`)
         return { path: specifier, external: true }
       })
@@ -53,4 +57,12 @@ async function foreignImports(entry, allowed) {
     foreign.push(...error.errors.map(({ text }) => text))
   }
   return foreign
+}
+
+function manifestOf(file) {
+  for (let folder = path.dirname(file); ; folder = path.dirname(folder)) {
+    const manifest = path.join(folder, 'package.json')
+    const found = existsSync(manifest) && JSON.parse(readFileSync(manifest, 'utf8'))
+    if (found?.name) return found // some have one without a name, for the type of their modules alone
+  }
 }

@@ -1,0 +1,7 @@
+export type { QueueApi } from './api.js'
+export type { Authorize, QueueAction, QueueRequest, Verdict } from './authorize.js'
+export type { BearerToken, QueueRole } from './bearer-tokens.js'
+export { bearerTokens } from './bearer-tokens.js'
+export { createQueueRoutes } from './create-queue-routes.js'
+export type { Access, CommonOptions, QueueRoutesOptions } from './options.js'
+export type { Problem, ProblemIssue, ProblemStatus, RefusalCode } from './problem.js'
