@@ -2,9 +2,9 @@
 import { entryFiles, publicPackages } from './scripts/packages.mjs'
 
 const limits = {
-  '@pgmq/core': '36.8 kB',
+  '@pgmq/core': '37.2 kB',
   '@pgmq/core/driver-kit': '1.2 kB',
-  '@pgmq/core/protocol': '15 kB',
+  '@pgmq/core/protocol': '15.2 kB',
   '@pgmq/core/query-builders': '2.5 kB',
   '@pgmq/hono': '15 kB',
   '@pgmq/node-pg': '2.5 kB',
@@ -19,7 +19,7 @@ const producer = {
   name: '@pgmq/core, a producer',
   path: 'packages/core/dist/index.js',
   import: '{ createClient, defineTask }',
-  limit: '20.8 kB',
+  limit: '21 kB',
   gzip: true,
 }
 

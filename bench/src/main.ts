@@ -20,6 +20,11 @@ interface Options {
   readonly report?: string
 }
 
+/** What `--json` writes. */
+interface Written {
+  readonly results: Parameters<Results['addAll']>[0]
+}
+
 const command = new Command('bench')
   .description('Measures pgmq beside the bare SQL and its peers. Ratios within one run count, not absolute numbers.')
   .argument('[measure...]', 'only measures whose id begins so')
@@ -45,7 +50,7 @@ async function bench(prefixes: readonly string[], options: Options): Promise<voi
   const rounds = options.quick ? 1 : options.rounds
   const nodes = findNodes()
   const results = new Results()
-  for (const file of options.add ?? []) results.addAll(JSON.parse(await readFile(file, 'utf8')).results)
+  for (const file of options.add ?? []) results.addAll((JSON.parse(await readFile(file, 'utf8')) as Written).results)
   const machine = describeMachine()
   await using stand = await Stand.open()
   const versions = { 'Node.js': nodes.currentVersion, ...(await stand.versions()) }
