@@ -387,7 +387,7 @@ describeSuite('a type parser for text', (h) => {
       builder.transaction((executor) => h.client.with(executor).enqueue(queue, { n: 1 })),
       'OUTCOME_UNKNOWN',
     )
-    expect(error.message).toContain('column "id" came as number instead of text: a type parser for text,')
+    expect(error.message).toContain('column "ids" came as number instead of text: a type parser for text,')
     expect((await places(h, queue)).queue).toBe(0)
     await builder.close()
   })
