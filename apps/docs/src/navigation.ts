@@ -64,7 +64,7 @@ const GUIDES: Items = [
   },
   {
     text: 'Packages',
-    items: ['node-pg', 'postgres-js', 'core', 'embedded'].map((name) => page(`@pgmq/${name}`, `/packages/${name}`)),
+    items: ['node-pg', 'postgres-js', 'hono', 'core', 'embedded'].map((name) => page(`@pgmq/${name}`, `/packages/${name}`)),
   },
 ]
 

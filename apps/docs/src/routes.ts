@@ -8,6 +8,7 @@ const MOVED: Readonly<Record<string, string>> = {
   'CONTRIBUTING.md': 'contributing.md',
   'packages/core/README.md': 'packages/core.md',
   'packages/embedded/README.md': 'packages/embedded.md',
+  'packages/hono/README.md': 'packages/hono.md',
   'packages/node-pg/README.md': 'packages/node-pg.md',
   'packages/postgres-js/README.md': 'packages/postgres-js.md',
 }
