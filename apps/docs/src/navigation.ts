@@ -64,7 +64,9 @@ const GUIDES: Items = [
   },
   {
     text: 'Packages',
-    items: ['node-pg', 'postgres-js', 'hono', 'core', 'embedded'].map((name) => page(`@pgmq/${name}`, `/packages/${name}`)),
+    items: ['node-pg', 'postgres-js', 'hono', 'core', 'embedded'].map((name) =>
+      page(`@pgmq/${name}`, `/packages/${name}`),
+    ),
   },
 ]
 
