@@ -42,7 +42,7 @@ export const quick: readonly Measure[] = [
   enqueueMany(100_000, ['pg', 'upstream']),
   enqueue(16, 1_000, ['pg', 'graphile-worker', 'pg-boss']),
   enqueue(256, 1_000, ['pg', 'bullmq']),
-  pickup(60, ['pg', 'postgres-js', 'floor-listening']),
+  pickup(60, ['pg', 'postgres-js']),
   late(40, ['pg']),
   idle(5_000, ['pg']),
 ]

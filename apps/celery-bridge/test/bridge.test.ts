@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { createClient, type JsonObject, type JsonValue, type PgmqClient } from '@pgmq/node-pg'
-import { describeDatabase, until, useTestDatabase } from '@pgmq/test-database'
+import { countOf, describeDatabase, query, until, useTestDatabase } from '@pgmq/test-database'
 import pg from 'pg'
 import { afterAll, beforeAll, beforeEach, expect, it, onTestFinished } from 'vitest'
 import { Bridge, type BridgeOptions } from '../src/bridge/bridge.js'
@@ -9,7 +9,6 @@ import { pickText } from '../src/bridge/kombu-queue.js'
 import { type CeleryMessage, celeryMessage } from '../src/celery/message.js'
 import type { Log } from '../src/log.js'
 import { routes } from '../src/routes.js'
-import { countOf, query } from './support/database.js'
 
 const WELCOME = 'app.tasks.send_welcome_email'
 const never = new AbortController().signal

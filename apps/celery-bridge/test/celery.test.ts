@@ -1,10 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { createClient, createWorker, type JsonObject, type PgmqClient } from '@pgmq/node-pg'
-import { describeDatabase, until, useTestDatabase } from '@pgmq/test-database'
+import { countOf, describeDatabase, query, until, useTestDatabase } from '@pgmq/test-database'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { celeryMessage } from '../src/celery/message.js'
 import * as tasks from '../src/tasks.js'
-import { countOf, query } from './support/database.js'
 import { bridgeOnce, startBridge } from './support/processes.js'
 import { type Call, CELERY, python, send, startCeleryWorker } from './support/python.js'
 

@@ -2,11 +2,10 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { createClient, defineTask, unchecked } from '@pgmq/node-pg'
-import { describeDatabase, useTestDatabase } from '@pgmq/test-database'
+import { describeDatabase, query, useTestDatabase } from '@pgmq/test-database'
 import pg from 'pg'
 import ts from 'typescript'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { query } from './support/database.js'
 
 const HERE = fileURLToPath(new URL('..', import.meta.url))
 const GUIDE = readFileSync(path.join(HERE, '../../docs/migrating-from-celery.md'), 'utf8')

@@ -1,9 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { createClient } from '@pgmq/node-pg'
-import { describeDatabase, until, useTestDatabase } from '@pgmq/test-database'
+import { countOf, describeDatabase, query, until, useTestDatabase } from '@pgmq/test-database'
 import { beforeEach, expect, it } from 'vitest'
 import { celeryMessage } from '../src/celery/message.js'
-import { countOf, query } from './support/database.js'
 import { type Program, startBridge } from './support/processes.js'
 
 const welcome = (n: number) =>

@@ -1,7 +1,6 @@
-import { describeDatabase, useTestDatabase } from '@pgmq/test-database'
+import { countOf, describeDatabase, query, useTestDatabase } from '@pgmq/test-database'
 import { expect, it } from 'vitest'
 import { addressOf, writeCsv } from './support/files.js'
-import { countOf, query } from './support/queries.js'
 import { cell, runApp, startApp } from './support/run-app.js'
 import { startTestSmtp } from './support/smtp.js'
 import { until } from './support/until.js'

@@ -1,7 +1,6 @@
-import { describeDatabase, useTestDatabase } from '@pgmq/test-database'
+import { countOf, describeDatabase, useTestDatabase } from '@pgmq/test-database'
 import { expect, it } from 'vitest'
 import { addressOf, writeCsv } from './support/files.js'
-import { countOf } from './support/queries.js'
 import { cell, runApp, startApp } from './support/run-app.js'
 import { startTestSmtp } from './support/smtp.js'
 import { startSwitch } from './support/switch.js'

@@ -1,7 +1,6 @@
-import { describeDatabase, useTestDatabase } from '@pgmq/test-database'
+import { countOf, describeDatabase, query, useTestDatabase } from '@pgmq/test-database'
 import { describe, expect, it } from 'vitest'
 import { addressOf, writeCsv, writeUsers } from './support/files.js'
-import { countOf, query } from './support/queries.js'
 import { cell, runApp } from './support/run-app.js'
 import { startTestSmtp } from './support/smtp.js'
 import { until } from './support/until.js'

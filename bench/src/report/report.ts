@@ -25,7 +25,7 @@ export async function report(folder: string, { machine, versions, measures, resu
   const text = `# Performance
 
 Made by \`pnpm bench --long --report docs\`; do not edit. Only ratios within one run on one machine mean something: so
-every system is measured in turn, in a process of its own, up to ${results.rounds} rounds, and medians are shown. Each job's books are
+every system is measured in turn, in a process of its own, ${results.rounds === 1 ? 'in one round' : `up to ${results.rounds} rounds, of which medians are shown`}. Each job's books are
 kept: a job that is lost, or runs twice, fails the run.
 
 ${facts.join('\n')}

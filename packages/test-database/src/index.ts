@@ -1,5 +1,6 @@
 export type { ProvidedServer } from './provided.js'
 export { deafPooler, type Proxy, type ProxyOptions, sessionPooler, startProxy } from './proxy.js'
+export { countOf, query } from './queries.js'
 export { rejectionOf } from './rejection.js'
 export { createTestDatabase, describeDatabase, type TestDatabase, useTestDatabase } from './test-database.js'
 export { until } from './until.js'

@@ -65,7 +65,7 @@ const idKey = (id: string): string => leaseKey({ id, readCount: '0', stamp: '0' 
 
 /** Nearly always it is all of them, and their number says so. */
 const ENDED = `select (select count(*) from d)::text ended, case when (select count(*) from d) < cardinality($1::text::bigint[])
-  then (select string_agg(msg_id || '/' || rc || '/' || us, ',') from d) end keys`
+  then (select string_agg(${KEY}, ',') from d f) end keys`
 
 const endedKeys = (row: SqlRow | undefined, all: readonly string[]): readonly string[] =>
   Number(row?.ended) === all.length ? all : (row?.keys?.split(',') ?? [])
@@ -78,7 +78,7 @@ function archiveOf(shape: QueueShape, { cte, mine, params }: FenceParts, all: re
     : ''
   return {
     text: `${cte},
-d as (delete from ${queueTable(shape)} q using f where ${mine} returning ${plain.map((c) => `q.${c}`).join(', ')}${headers}, f.rc, f.us),
+d as (delete from ${queueTable(shape)} q using f where ${mine} returning ${plain.map((c) => `q.${c}`).join(', ')}${headers}, f.id, f.rc, f.us),
 i as (insert into ${archiveTable(shape)} (${columns}) select ${columns} from d on conflict do nothing returning 1)
 ${ENDED}, (select count(*) from i)::text archived`,
     params,
@@ -89,7 +89,7 @@ ${ENDED}, (select count(*) from i)::text archived`,
 
 function removeOf(shape: QueueShape, { cte, mine, params }: FenceParts, all: readonly string[]): Statement<Settled> {
   return {
-    text: `${cte}, d as (delete from ${queueTable(shape)} q using f where ${mine} returning q.msg_id, f.rc, f.us)
+    text: `${cte}, d as (delete from ${queueTable(shape)} q using f where ${mine} returning f.id, f.rc, f.us)
 ${ENDED}`,
     params,
     patience: patienceFor(all.length),

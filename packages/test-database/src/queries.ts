@@ -1,5 +1,6 @@
 import pg from 'pg'
 
+/** One statement on a connection of its own. */
 export async function query<Row extends object = Record<string, string>>(
   url: string,
   text: string,
@@ -14,6 +15,7 @@ export async function query<Row extends object = Record<string, string>>(
   }
 }
 
+/** How many rows a table has; neither name nor condition may come from outside. */
 export async function countOf(url: string, table: string, where = 'true'): Promise<number> {
   const [row] = await query(url, `select count(*) n from ${table} where ${where}`)
   return Number(row?.n)
